@@ -1,0 +1,25 @@
+# Every command works from a fresh clone: each first brings .venv to what the lock files say.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONUTF8 = 1
+
+.PHONY: demo run install test test-deep check bench chaos lock
+
+$(VENV)/.runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Set PYTHON=python3.12, say.")'
+	@echo "Installing what the app needs into $(VENV) (once, under a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime tests/requirements.txt
+	@echo "Installing what the tests need into $(VENV) (once, under a minute) ..."
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@
+
+install: $(VENV)/.runtime $(VENV)/.dev
+
+lock: $(VENV)/.dev
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --group dev -c requirements.txt -o tests/requirements.txt
