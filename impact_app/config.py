@@ -1,0 +1,221 @@
+"""The environment, read once into one frozen `Config`, with every fault found at the same time."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+#: Shopify's Admin API version for requests and webhooks alike; `shopify.app.toml` states the same one.
+SHOPIFY_API_VERSION = "2026-10"
+
+#: A unix socket's path may have at most this many bytes on Linux (108 with its end mark; macOS takes 104).
+_SOCKET_PATH_LIMIT = 100
+
+
+class ConfigError(Exception):
+    """The environment cannot be used; `faults` holds one sentence for each thing to mend."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class ShopifyConfig:
+    """The merchant's own app as registered with Shopify: credentials and where the Admin API lives."""
+
+    api_key: str
+    api_secret: str
+    api_secret_previous: str | None
+    admin_url: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets a signature may have been made with, the current one first."""
+        return tuple(secret for secret in (self.api_secret, self.api_secret_previous) if secret)
+
+    def admin_base(self, shop: str) -> str:
+        """Where `shop`'s Admin API answers, without a slash at the end."""
+        return self.admin_url.replace("{shop}", shop).rstrip("/")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the processes take from outside; what is not here is in the database."""
+
+    secret_keys: tuple[str, ...]
+    app_url: str
+    port: int
+    database_url: str
+    redis_url: str
+    redis_embedded: bool
+    instance_path: Path
+    shopify: ShopifyConfig | None
+    impact_api_url: str
+    admin_password: str
+
+
+_Report = Callable[[str], None]
+
+
+class _Environment:
+    """Reads names from the environment, taking a secret from the file that `NAME_FILE` points to."""
+
+    def __init__(self, environ: Mapping[str, str], report: _Report) -> None:
+        self._environ = environ
+        self._report = report
+
+    def text(self, name: str) -> str | None:
+        """The value of `name`, or of the file named by `NAME_FILE`; None where neither is set."""
+        value = self._environ.get(name, "").strip()
+        path = self._environ.get(f"{name}_FILE", "").strip()
+        if value and path:
+            self._report(f"{name} and {name}_FILE are both set: keep one.")
+        if path and not value:
+            return self._file(name, path)
+        return value or None
+
+    def url(self, name: str, default: str) -> str:
+        value = self.text(name) or default
+        parts = urlsplit(value.replace("{shop}", "shop"))
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            self._report(f"{name} must be an http:// or https:// address; it is {value!r}.")
+        return value.rstrip("/")
+
+    def port(self, name: str, default: int) -> int:
+        value = self.text(name) or str(default)
+        if value.isascii() and value.isdigit() and 0 < int(value) < 65536:
+            return int(value)
+        self._report(f"{name} must be a number from 1 to 65535; it is {value!r}.")
+        return default
+
+    def _file(self, name: str, path: str) -> str | None:
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            self._report(f"{name}_FILE names {path}, which cannot be read: {error}.")
+            return None
+        if not value:
+            self._report(f"{name}_FILE names {path}, which is empty.")
+        return value or None
+
+
+def read_config(environ: Mapping[str, str] | None = None) -> Config:
+    """Read the environment, making and keeping what may be made (the secret key, the admin password).
+
+    Raises `ConfigError` with every fault at once.
+    """
+    faults: list[str] = []
+    env = _Environment(os.environ if environ is None else environ, faults.append)
+    instance = Path(env.text("INSTANCE_PATH") or "instance").absolute()
+    _make_instance(instance, faults.append)
+    redis_url = env.text("REDIS_URL")
+    config = Config(
+        secret_keys=_secret_keys(env, instance, faults.append),
+        app_url=env.url("APP_URL", "http://localhost:5000"),
+        port=env.port("PORT", 5000),
+        database_url=_database_url(env, instance, faults.append),
+        redis_url=_redis_url(redis_url, instance, faults.append),
+        redis_embedded=redis_url is None,
+        instance_path=instance,
+        shopify=_shopify(env, faults.append),
+        impact_api_url=env.url("IMPACT_API_URL", "https://api.impact.com"),
+        admin_password=_admin_password(env, instance, faults.append),
+    )
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def _make_instance(path: Path, report: _Report) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        report(f"INSTANCE_PATH {path} cannot be made: {error.strerror}.")
+
+
+def _secret_keys(env: _Environment, instance: Path, report: _Report) -> tuple[str, ...]:
+    current = env.text("SECRET_KEY")
+    if current and len(current) < 16:
+        report("SECRET_KEY is too short: use at least 16 characters, e.g. from `openssl rand -hex 32`.")
+    older = (env.text("SECRET_KEY_FALLBACKS") or "").replace("\n", ",").split(",")
+    key = current or _kept(instance / "secret_key", lambda: secrets.token_hex(32), report)
+    return (key, *(part.strip() for part in older if part.strip()))
+
+
+def _database_url(env: _Environment, instance: Path, report: _Report) -> str:
+    value = env.text("DATABASE_URL") or f"sqlite:///{instance / 'impact.sqlite3'}"
+    if value.startswith(("postgres://", "postgresql://")):
+        value = "postgresql+psycopg://" + value.split("://", 1)[1]
+    if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        kind = value.split(":", 1)[0]
+        report(f"DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://; it begins with {kind!r}.")
+    return value
+
+
+def _redis_url(value: str | None, instance: Path, report: _Report) -> str:
+    if value is None:
+        return f"unix://{embedded_redis_socket(instance)}"
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        report("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    return value
+
+
+def embedded_redis_socket(instance: Path) -> Path:
+    """Where the embedded Redis listens: the instance folder, or a short private place if that is too deep."""
+    socket = instance / "redis.sock"
+    if len(os.fsencode(socket)) <= _SOCKET_PATH_LIMIT:
+        return socket
+    name = f"impact-{os.getuid()}-{abs(hash_of(str(instance))):x}"
+    return Path(tempfile.gettempdir()) / name / "redis.sock"
+
+
+def hash_of(text: str) -> int:
+    """A number for `text` that is the same in every process (Python's own `hash` is not)."""
+    return int.from_bytes(text.encode(), "big") % (2**61 - 1)
+
+
+def _shopify(env: _Environment, report: _Report) -> ShopifyConfig | None:
+    key, secret = env.text("SHOPIFY_API_KEY"), env.text("SHOPIFY_API_SECRET")
+    if (key is None) != (secret is None):
+        report(
+            "SHOPIFY_API_KEY and SHOPIFY_API_SECRET go together: set both, or neither to switch Shopify off."
+        )
+    admin_url = env.url("SHOPIFY_ADMIN_URL", "https://{shop}")
+    if not key or not secret:
+        return None
+    return ShopifyConfig(key, secret, env.text("SHOPIFY_API_SECRET_PREVIOUS"), admin_url)
+
+
+def _admin_password(env: _Environment, instance: Path, report: _Report) -> str:
+    return env.text("ADMIN_PASSWORD") or _kept(
+        instance / "admin_password", lambda: secrets.token_urlsafe(15), report
+    )
+
+
+def _kept(path: Path, make: Callable[[], str], report: _Report) -> str:
+    """What `path` holds, made at the first start; two processes that start together keep the same one."""
+    try:
+        if not path.exists():
+            draft = path.with_name(f"{path.name}.{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(make(), encoding="utf-8")
+            _link_once(draft, path)
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        report(f"{path} cannot be made or read: {error.strerror}.")
+        return ""
+
+
+def _link_once(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

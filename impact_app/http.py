@@ -1,0 +1,142 @@
+"""The one way out: pooled HTTP sessions with time-outs, a cap on answers, and redaction for what is kept."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+ANSWER_LIMIT = 4 * 1024 * 1024
+KEPT_LIMIT = 2_000
+
+
+class NotConnected(Exception):
+    """No connection came about, so the request cannot have arrived."""
+
+
+class NoAnswer(Exception):
+    """The request may have arrived: the answer did not come, broke off, or was larger than the limit."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said; header names in lower case, the body at most `ANSWER_LIMIT` bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", errors="replace")
+
+
+class Http:
+    """Kept-alive connections, shared by the threads of one process."""
+
+    def __init__(
+        self, *, pool: int = 64, connect: float = CONNECT_TIMEOUT, read: float = READ_TIMEOUT
+    ) -> None:
+        self._timeout = (connect, read)
+        self._adapter = HTTPAdapter(
+            pool_connections=pool, pool_maxsize=pool, max_retries=Retry(0, read=False)
+        )
+        self._local = threading.local()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        auth: tuple[str, str] | None = None,
+    ) -> Answer:
+        """Send one request, never following a redirect. Raises `NotConnected` or `NoAnswer`."""
+        try:
+            with self._session().request(
+                method,
+                url,
+                data=body,
+                headers=dict(headers),
+                auth=auth,
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body_read = _capped(response, time.monotonic() + self._timeout[1])
+                return Answer(response.status_code, _lower(response.headers), body_read)
+        except (requests.ConnectTimeout, requests.exceptions.InvalidURL) as error:
+            raise NotConnected(_words(error)) from error
+        except requests.ConnectionError as error:
+            raise _fault(error) from error
+        except requests.RequestException as error:
+            raise NoAnswer(_words(error)) from error
+
+    def _session(self) -> requests.Session:
+        """One session a thread (sessions are not thread-safe), all on the same connection pool."""
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            session.mount("http://", self._adapter)
+            session.mount("https://", self._adapter)
+            self._local.session = session
+        return session
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _capped(response: requests.Response, deadline: float) -> bytes:
+    """The whole body; `requests` bounds each read, so a body that drips needs a bound of its own."""
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_content(65536):
+        chunks.append(chunk)
+        size += len(chunk)
+        if time.monotonic() > deadline:
+            raise NoAnswer("the answer did not end in time")
+        if size > ANSWER_LIMIT:
+            raise NoAnswer(f"the answer is larger than {ANSWER_LIMIT} bytes")
+    return b"".join(chunks)
+
+
+def _fault(error: requests.ConnectionError) -> Exception:
+    """Tell 'never connected' from 'connected, then lost': only the first is certain not to have arrived."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    name = type(reason).__name__
+    if name in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}:
+        return NotConnected(_words(error))
+    return NoAnswer(_words(error))
+
+
+def _words(error: BaseException) -> str:
+    return redacted(f"{type(error).__name__}: {error}", ())[:300]
+
+
+_SECRET_WORDS = re.compile(
+    r"""(?ix) (?P<name> authorization | auth[_-]?token | access[_-]?token | refresh[_-]?token
+        | client[_-]?secret | x-shopify-access-token | password | api[_-]?key )
+        (?P<gap> ["']?\s*[:=]\s*["']? (?:bearer\s+|basic\s+)? ) (?P<value> [^\s"'&,;}<]+ )"""
+)
+_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
+
+
+def redacted(text: str, known: tuple[str, ...], limit: int = KEPT_LIMIT) -> str:
+    """`text` without secrets and addresses, cut to `limit` characters, fit to be stored and shown."""
+    for secret in known:
+        if secret:
+            text = text.replace(secret, "[secret]")
+    text = _SECRET_WORDS.sub(lambda found: f"{found['name']}{found['gap']}[secret]", text)
+    text = _EMAIL.sub("[e-mail]", text).replace("\x00", "")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

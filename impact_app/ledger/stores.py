@@ -1,0 +1,252 @@
+"""Connected stores: their tokens, their impact.com account, and the merchant's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from impact_app.ledger.database import Database
+from impact_app.ledger.tables import accounts, deliveries, stores
+from impact_app.ledger.vault import Vault
+
+TokenKind = Literal["offline", "client_credentials", "pasted"]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a platform gave us to call its API with. An expiry of None means: does not expire."""
+
+    kind: TokenKind
+    access: str
+    access_expires_at: datetime | None = None
+    refresh: str | None = None
+    refresh_expires_at: datetime | None = None
+    scopes: str = ""
+
+    def __repr__(self) -> str:
+        return f"Tokens(kind={self.kind!r}, access_expires_at={self.access_expires_at})"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What impact.com asks for with each call."""
+
+    account_sid: str
+    auth_token: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(account_sid={self.account_sid!r})"
+
+
+@dataclass(frozen=True)
+class Store:
+    """One store as everybody may see it: no secret is in here."""
+
+    id: int
+    platform: str
+    domain: str
+    state: Literal["connected", "uninstalled"]
+    scopes: str
+    token_kind: TokenKind | None
+    reauthorize_reason: str | None
+    account_sid: str | None
+    has_auth_token: bool
+    campaign_id: str | None
+    event_type_id: str | None
+    rules: Mapping[str, str]
+    rules_version: int
+    promo_codes: Sequence[Mapping[str, str]]
+    promo_codes_at: datetime | None
+    connected_at: datetime
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether orders of this store can be reported at all."""
+        return bool(self.account_sid and self.has_auth_token and self.campaign_id and self.event_type_id)
+
+
+class Stores:
+    """Reads and writes stores. Each method is one transaction of its own."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def find(self, platform: str, domain: str) -> Store | None:
+        return self._one(stores.c.platform == platform, stores.c.domain == domain)
+
+    def get(self, store_id: int) -> Store | None:
+        return self._one(stores.c.id == store_id)
+
+    def all(self) -> list[Store]:
+        """Every store, connected or not, in the order they came."""
+        with self._database.read() as connection:
+            return [_store(row) for row in connection.execute(sa.select(stores).order_by(stores.c.id))]
+
+    def connect(self, platform: str, domain: str, tokens: Tokens | None, *, now: datetime) -> Store:
+        """Connect a store, or take up one that was here before with its settings and history as they were.
+
+        Deliveries that arrived before the store was known become due.
+        """
+        values: dict[str, Any] = {"state": "connected", "uninstalled_at": None, **self._locked(tokens)}
+        with self._database.write() as connection:
+            known = stores.c.platform == platform, stores.c.domain == domain
+            found = connection.execute(sa.update(stores).where(*known).values(values))
+            if not found.rowcount:
+                fresh = {"platform": platform, "domain": domain, "connected_at": now}
+                connection.execute(sa.insert(stores).values(**fresh, rules={}, promo_codes=[], **values))
+            connection.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.platform == platform, deliveries.c.domain == domain)
+                .where(deliveries.c.state == "parked", deliveries.c.reason == "unknown_store")
+                .values(state="pending", reason=None, detail=None, not_before=now, claimed_at=None)
+            )
+            row = connection.execute(sa.select(stores).where(*known)).one()
+        return _store(row)
+
+    def save_tokens(self, store_id: int, tokens: Tokens) -> None:
+        """Replace all tokens at once, so that no moment knows only one of a pair."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(stores).where(stores.c.id == store_id).values(**self._locked(tokens))
+            )
+
+    def tokens(self, store_id: int) -> Tokens | None:
+        """The store's tokens, or None while it has none. Raises `vault.Unreadable`."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one_or_none()
+        if row is None or row.access_token is None:
+            return None
+        return Tokens(
+            kind=row.token_kind,
+            access=self._vault.unlock(row.access_token),
+            access_expires_at=row.access_expires_at,
+            refresh=None if row.refresh_token is None else self._vault.unlock(row.refresh_token),
+            refresh_expires_at=row.refresh_expires_at,
+            scopes=row.scopes,
+        )
+
+    def needs_reauthorization(self, store_id: int, reason: str) -> None:
+        """Remember that only a person can renew this store's token, and why."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(stores).where(stores.c.id == store_id).values(reauthorize_reason=reason)
+            )
+
+    def uninstall(self, platform: str, domain: str, *, now: datetime) -> bool:
+        """Forget the tokens and stop; settings and history stay for a re-install. False if unknown."""
+        with self._database.write() as connection:
+            found = connection.execute(
+                sa.update(stores)
+                .where(stores.c.platform == platform, stores.c.domain == domain)
+                .values(state="uninstalled", uninstalled_at=now, **self._locked(None))
+            )
+        return bool(found.rowcount)
+
+    def save_settings(
+        self,
+        store_id: int,
+        *,
+        account_sid: str,
+        auth_token: str | None,
+        campaign_id: str,
+        event_type_id: str,
+        rules: Mapping[str, str],
+    ) -> None:
+        """Save what the merchant set; `auth_token=None` keeps the one that is stored.
+
+        Other credentials than before lift the hold on their account.
+        """
+        with self._database.write() as connection:
+            row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
+            values: dict[str, Any] = {
+                "account_sid": account_sid,
+                "campaign_id": campaign_id,
+                "event_type_id": event_type_id,
+                "rules": dict(rules),
+            }
+            if auth_token is not None:
+                values["auth_token"] = self._vault.lock(auth_token)
+            if dict(rules) != row.rules:
+                values["rules_version"] = row.rules_version + 1
+            connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
+            if auth_token is not None or account_sid != row.account_sid:
+                _release(connection, account_sid)
+
+    def credentials(self, store_id: int) -> Credentials | None:
+        """What to call impact.com with, or None while the merchant has set nothing."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                sa.select(stores.c.account_sid, stores.c.auth_token).where(stores.c.id == store_id)
+            ).one_or_none()
+        if row is None or not row.account_sid or not row.auth_token:
+            return None
+        return Credentials(row.account_sid, self._vault.unlock(row.auth_token))
+
+    def save_promo_codes(self, store_id: int, codes: Sequence[Mapping[str, str]], *, now: datetime) -> None:
+        """Remember which promo codes impact.com assigns to a partner."""
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(stores)
+                .where(stores.c.id == store_id)
+                .values(promo_codes=[dict(code) for code in codes], promo_codes_at=now)
+            )
+
+    def renew_secrets(self) -> int:
+        """Put every stored secret under the current key; the number of stores touched. Safe to repeat."""
+        names = ("access_token", "refresh_token", "auth_token")
+        with self._database.write() as connection:
+            rows = connection.execute(sa.select(stores)).all()
+            for row in rows:
+                kept = {name: getattr(row, name) for name in names if getattr(row, name) is not None}
+                renewed = {name: self._vault.renew(locked) for name, locked in kept.items()}
+                if renewed:
+                    connection.execute(sa.update(stores).where(stores.c.id == row.id).values(**renewed))
+        return len(rows)
+
+    def _one(self, *where: sa.ColumnElement[bool]) -> Store | None:
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(stores).where(*where)).one_or_none()
+        return None if row is None else _store(row)
+
+    def _locked(self, tokens: Tokens | None) -> dict[str, Any]:
+        return {
+            "token_kind": tokens.kind if tokens else None,
+            "access_token": self._vault.lock(tokens.access) if tokens else None,
+            "access_expires_at": tokens.access_expires_at if tokens else None,
+            "refresh_token": self._vault.lock(tokens.refresh) if tokens and tokens.refresh else None,
+            "refresh_expires_at": tokens.refresh_expires_at if tokens else None,
+            "scopes": tokens.scopes if tokens else "",
+            "reauthorize_reason": None,
+        }
+
+
+def _release(connection: sa.Connection, account_sid: str) -> None:
+    connection.execute(
+        sa.update(accounts).where(accounts.c.sid == account_sid).values(held_reason=None, held_at=None)
+    )
+
+
+def _store(row: Any) -> Store:
+    return Store(
+        id=row.id,
+        platform=row.platform,
+        domain=row.domain,
+        state=row.state,
+        scopes=row.scopes,
+        token_kind=row.token_kind,
+        reauthorize_reason=row.reauthorize_reason,
+        account_sid=row.account_sid,
+        has_auth_token=row.auth_token is not None,
+        campaign_id=row.campaign_id,
+        event_type_id=row.event_type_id,
+        rules=row.rules,
+        rules_version=row.rules_version,
+        promo_codes=row.promo_codes,
+        promo_codes_at=row.promo_codes_at,
+        connected_at=row.connected_at,
+    )

@@ -1,0 +1,268 @@
+"""Every table on one page. SQL is the only memory: what is not here did not happen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Utc(sa.TypeDecorator[datetime]):
+    """A moment in UTC. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A moment without a zone cannot be stored.")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True)
+
+
+def _of(table: str, **options: Any) -> sa.ForeignKey:
+    return sa.ForeignKey(f"{table}.id", ondelete="CASCADE", **options)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+stores = sa.Table(
+    "stores",
+    metadata,
+    _id(),
+    sa.Column("platform", sa.String(16), nullable=False),
+    sa.Column("domain", sa.String(255), nullable=False),
+    # connected | uninstalled
+    sa.Column("state", sa.String(16), nullable=False),
+    # from the platform; NULL: none (yet). Locked by the vault.
+    #   token_kind            offline | client_credentials | pasted
+    #   access_expires_at     NULL: the token does not expire
+    #   reauthorize_reason    NULL: the token works; else what a person must know to renew it
+    sa.Column("token_kind", sa.String(24)),
+    sa.Column("access_token", sa.Text),
+    sa.Column("access_expires_at", Utc),
+    sa.Column("refresh_token", sa.Text),
+    sa.Column("refresh_expires_at", Utc),
+    sa.Column("scopes", sa.Text, nullable=False, server_default=""),
+    sa.Column("reauthorize_reason", sa.Text),
+    # from the merchant; NULL: not set yet. auth_token is locked by the vault.
+    sa.Column("account_sid", sa.String(64)),
+    sa.Column("auth_token", sa.Text),
+    sa.Column("campaign_id", sa.String(10)),
+    sa.Column("event_type_id", sa.String(10)),
+    sa.Column("rules", sa.JSON, nullable=False),
+    sa.Column("rules_version", sa.Integer, nullable=False, server_default="1"),
+    # from impact.com: [{"code", "type", "partner"}], refreshed daily
+    sa.Column("promo_codes", sa.JSON, nullable=False),
+    sa.Column("promo_codes_at", Utc),
+    # ours
+    sa.Column("connected_at", Utc, nullable=False),
+    sa.Column("uninstalled_at", Utc),
+    sa.UniqueConstraint("platform", "domain"),
+)
+
+#: One row for each impact.com account: who may call, and when.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("sid", sa.String(64), primary_key=True),
+    # NULL: not held. Held until the credentials change.
+    sa.Column("held_reason", sa.String(40)),
+    sa.Column("held_at", Utc),
+    # NULL: may call at once. Set from the network's rate answers.
+    sa.Column("resume_at", Utc),
+    # NULL: the network has not said
+    sa.Column("calls_left", sa.Integer),
+)
+
+#: The inbox: what a platform delivered, before anybody has looked into it.
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _id(),
+    sa.Column("platform", sa.String(16), nullable=False),
+    sa.Column("domain", sa.String(255), nullable=False),
+    sa.Column("topic", sa.String(64), nullable=False),
+    # what makes a delivery one delivery: the platform's id for it, else a digest of the body
+    sa.Column("delivery_key", sa.String(128), nullable=False),
+    sa.Column("event_id", sa.String(128)),
+    sa.Column("api_version", sa.String(16)),
+    sa.Column("triggered_at", Utc),
+    sa.Column("received_at", Utc, nullable=False),
+    # NULL: expired or redacted
+    sa.Column("body", sa.LargeBinary),
+    # pending | settled | parked (a person or an installation is waited for)
+    sa.Column("state", sa.String(12), nullable=False, server_default="pending"),
+    # why it was settled or parked: a slug of domain.reasons; NULL while pending
+    sa.Column("reason", sa.String(40)),
+    sa.Column("detail", sa.Text),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", Utc, nullable=False),
+    # NULL while nobody works on it
+    sa.Column("claimed_at", Utc),
+    sa.Column("settled_at", Utc),
+    # the order it spoke of, once read
+    sa.Column("order_key", sa.String(64)),
+    sa.UniqueConstraint("platform", "domain", "topic", "delivery_key"),
+)
+sa.Index(
+    "ix_deliveries_due",
+    deliveries.c.not_before,
+    deliveries.c.id,
+    sqlite_where=deliveries.c.state == "pending",
+    postgresql_where=deliveries.c.state == "pending",
+)
+sa.Index("ix_deliveries_order", deliveries.c.platform, deliveries.c.domain, deliveries.c.order_key)
+sa.Index("ix_deliveries_received", deliveries.c.received_at)
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    # from the platform
+    sa.Column("order_key", sa.String(64), nullable=False),
+    sa.Column("number", sa.String(64), nullable=False),
+    sa.Column("placed_at", Utc, nullable=False),
+    sa.Column("changed_at", Utc, nullable=False),
+    # the newest neutral Order, as domain.orders has it
+    sa.Column("snapshot", sa.JSON, nullable=False),
+    # the verdict: reported | withheld | waiting | attention, its reason, and what it rests on
+    sa.Column("verdict", sa.String(12), nullable=False),
+    sa.Column("reason", sa.String(40), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False),
+    sa.Column("rules_version", sa.Integer, nullable=False),
+    sa.Column("carrier", sa.String(24)),
+    sa.Column("click_id", sa.String(64)),
+    # net commissionable amount in the currency's smallest unit; NULL: could not be worked out
+    sa.Column("net_minor", sa.BigInteger),
+    sa.Column("currency", sa.String(3), nullable=False),
+    # ours
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("judged_at", Utc, nullable=False),
+    sa.UniqueConstraint("store_id", "order_key"),
+)
+sa.Index("ix_orders_placed", orders.c.store_id, orders.c.placed_at)
+sa.Index("ix_orders_verdict", orders.c.store_id, orders.c.verdict, orders.c.reason)
+
+#: What impact.com has acknowledged of an order; one row for each (event type, order id) there.
+conversions = sa.Table(
+    "conversions",
+    metadata,
+    _id(),
+    sa.Column("order_row_id", _of("orders"), nullable=False, unique=True),
+    sa.Column("account_sid", sa.String(64), nullable=False),
+    sa.Column("event_type_id", sa.String(10), nullable=False),
+    sa.Column("network_order_id", sa.String(64), nullable=False),
+    # the domain's Reported: what stands there now
+    sa.Column("reported", sa.JSON, nullable=False),
+    sa.Column("queued_uri", sa.Text),
+    sa.Column("accepted_at", Utc, nullable=False),
+    sa.Column("changed_at", Utc, nullable=False),
+)
+
+#: The outbox: one call to make, its payload frozen when the order was judged.
+steps = sa.Table(
+    "steps",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    sa.Column("order_row_id", _of("orders"), nullable=False),
+    sa.Column("account_sid", sa.String(64), nullable=False),
+    # submit | modify | reverse
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("method", sa.String(6), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("form", sa.JSON, nullable=False),
+    # what impact.com holds once it has accepted this: the domain's Reported
+    sa.Column("outcome_reported", sa.JSON, nullable=False),
+    # pending | in_flight | accepted | rejected | gave_up
+    sa.Column("state", sa.String(12), nullable=False),
+    sa.Column("reason", sa.String(40)),
+    sa.Column("created_at", Utc, nullable=False),
+    sa.Column("not_before", Utc, nullable=False),
+    # give up after this many hours counts from here; moved by a replay
+    sa.Column("trying_since", Utc, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    # NULL while nobody works on it
+    sa.Column("claimed_at", Utc),
+    sa.Column("claimed_by", sa.String(64)),
+    sa.Column("settled_at", Utc),
+)
+# One step in flight per conversion: a second open one cannot even be written.
+sa.Index(
+    "uq_steps_open",
+    steps.c.order_row_id,
+    unique=True,
+    sqlite_where=steps.c.state.in_(("pending", "in_flight")),
+    postgresql_where=steps.c.state.in_(("pending", "in_flight")),
+)
+sa.Index(
+    "ix_steps_due",
+    steps.c.not_before,
+    steps.c.id,
+    sqlite_where=steps.c.state.in_(("pending", "in_flight")),
+    postgresql_where=steps.c.state.in_(("pending", "in_flight")),
+)
+sa.Index("ix_steps_order", steps.c.order_row_id)
+
+#: Each call made, whatever came of it.
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    _id(),
+    sa.Column("step_id", _of("steps"), nullable=False, index=True),
+    sa.Column("started_at", Utc, nullable=False),
+    sa.Column("ended_at", Utc, nullable=False),
+    # accepted | rejected | not_sent | uncertain
+    sa.Column("outcome", sa.String(12), nullable=False),
+    sa.Column("reason", sa.String(40), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    # NULL: no answer came
+    sa.Column("status", sa.Integer),
+    sa.Column("answer", sa.Text, nullable=False),
+)
+
+#: Product facts looked up once and kept a while, so that an order never waits for them.
+products = sa.Table(
+    "products",
+    metadata,
+    sa.Column("store_id", _of("stores"), primary_key=True),
+    sa.Column("product_id", sa.String(64), primary_key=True),
+    sa.Column("product_type", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("looked_up_at", Utc, nullable=False),
+)
+
+#: What customers and platforms asked to be done with personal data, and when it was done.
+privacy_requests = sa.Table(
+    "privacy_requests",
+    metadata,
+    _id(),
+    sa.Column("platform", sa.String(16), nullable=False),
+    sa.Column("domain", sa.String(255), nullable=False),
+    # customers/data_request | customers/redact | shop/redact
+    sa.Column("topic", sa.String(64), nullable=False),
+    sa.Column("order_keys", sa.JSON, nullable=False),
+    sa.Column("received_at", Utc, nullable=False),
+    sa.Column("done_at", Utc, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+)
