@@ -41,6 +41,7 @@ class Reason(StrEnum):
     # reported, and nothing to change
     UNCHANGED = "unchanged"
     ADDED_ITEMS = "added_items"
+    REVERSED = "reversed"
     OLDER_SNAPSHOT = "older_snapshot"
     # waiting: goes on by itself
     QUEUED = "queued"
@@ -119,6 +120,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         _R,
         "Items were added after the order was reported; impact.com cannot add items to an action.",
         "The items first reported stay as they are.",
+    ),
+    Reason.REVERSED: Explanation(
+        _R, "impact.com holds the order as reversed: nothing is paid for it.", "Nothing is left to do."
     ),
     Reason.OLDER_SNAPSHOT: Explanation(None, "A newer state of this order is known.", "It is not used."),
     Reason.QUEUED: Explanation(_Q, "The call to impact.com is written and due.", "It is sent in a moment."),

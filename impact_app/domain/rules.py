@@ -6,6 +6,7 @@ A rule arrives as text (from a form, a command line or the database) and leaves 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -68,7 +69,6 @@ class Rules:
     ip_address: Literal["no", "yes"] = "no"
     user_agent: Literal["no", "yes"] = "no"
     routes: tuple[Route, ...] = ()
-    amount_refunds: Literal["spread", "leave"] = "spread"
     code_refund: str = "ITEM_RETURNED"
     code_cancel: str = "REJECTED"
     code_fraud: str = "CONS_FRAUD"
@@ -154,12 +154,20 @@ def _route(line: str) -> Route:
     if not found:
         raise ValueError(f"takes lines like 'country=DE,AT -> 1234:5678', not {line[:80]!r}")
     conditions = []
-    for part in found["left"].split():
+    for part in _words(found["left"]):
         name, _, values = part.partition("=")
         if name not in ROUTE_CONDITIONS or not values:
             raise ValueError(f"knows the conditions {', '.join(ROUTE_CONDITIONS)}, not {part!r}")
         conditions.append((name, tuple(value for value in values.split(",") if value)))
     return Route(tuple(conditions), found["campaign"], found["event"])
+
+
+def _words(text: str) -> list[str]:
+    """Words as a shell splits them, so that a value may hold blanks: product_type="Garden hoses"."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise ValueError(f"has a quotation mark without its partner in {text[:80]!r}") from None
 
 
 def _entry(name: str, title: str, help_text: str, *choices: tuple[str, str], **other: Any) -> RuleEntry:
@@ -176,8 +184,8 @@ RULES: tuple[RuleEntry, ...] = (
     _entry(
         "send",
         "Which orders to report",
-        "An order can be credited through a click or through a promo code. Reporting all orders lets impact.com "
-        "decide, at the price of many answers that no partner was involved.",
+        "An order can be credited through a click or through a promo code. Reporting all orders lets "
+        "impact.com decide, at the price of many answers that no partner was involved.",
         ("attributed", "Orders with a click or a promo code"),
         ("clicks_only", "Only orders with a click"),
         ("all", "All orders"),
@@ -210,8 +218,8 @@ RULES: tuple[RuleEntry, ...] = (
     _entry(
         "former_app_until",
         "Reported by the former app until",
-        "Orders placed before this moment that carry the former app's mark (irclickid) were reported by it and "
-        "are left out. Empty: there was none.",
+        "Orders placed before this moment that carry the former app's mark (irclickid) were reported by it "
+        "and are left out. Empty: there was none.",
         read=_moment,
     ),
     _entry(
@@ -303,13 +311,6 @@ RULES: tuple[RuleEntry, ...] = (
         read=_routes,
         multiline=True,
     ),
-    _entry(
-        "amount_refunds",
-        "Refunds of money without items",
-        "A refund that names no item can be taken off the items that are kept, or left alone.",
-        ("spread", "Spread over the kept items"),
-        ("leave", "Leave as it is"),
-    ),
     _entry("code_refund", "Code for a refunded order", "impact.com's disposition code.", read=_CODE),
     _entry("code_cancel", "Code for a cancelled order", "impact.com's disposition code.", read=_CODE),
     _entry("code_fraud", "Code for a fraudulent order", "impact.com's disposition code.", read=_CODE),
@@ -319,7 +320,7 @@ _BY_NAME = {entry.name: entry for entry in RULES}
 
 
 def read_rules(texts: Mapping[str, str]) -> Rules:
-    """Rules from their texts; a name that is absent keeps its default. Raises `RuleError` with every fault."""
+    """Rules from their texts; an absent name keeps its default. Raises `RuleError` with every fault."""
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for name, text in texts.items():

@@ -1,0 +1,150 @@
+"""The arithmetic of an order: for each line what is kept, what was taken off, and what is net of tax.
+
+    price x kept = list price          contains tax where the order's prices do
+    list price - value = discount      value: what the buyer still pays for the kept units
+    value - tax = net                  only where prices contain tax; else net = value
+    subtotal - discount = net          all three without tax, exactly
+
+`subtotal` and `discount` are what impact.com is told; `net` is what it will pay on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from impact_app.domain.money import Money, round_to, share, total, zero
+from impact_app.domain.money import exponent as digits_of
+from impact_app.domain.orders import Extra, Line, LineKind, Order, Side
+from impact_app.domain.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class LineFigures:
+    """One line's money on one side, for the units kept. subtotal - discount = net."""
+
+    line: Line
+    list_price: Money
+    value: Money
+    tax: Money
+    subtotal: Money
+    discount: Money
+    net: Money
+    included: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What the items come to against what the store says, in the order's own tax terms.
+
+    `fault` is "" where they agree to the cent.
+    """
+
+    items_as_ordered: Money
+    store_as_ordered: Money
+    items_now: Money
+    store_now: Money | None
+    excluded_now: Money
+    fault: str
+
+
+def line_figures(order: Order, rules: Rules) -> list[LineFigures]:
+    """The figures of every line of which units are kept, on the side the rules choose."""
+    return [_figures(order, line, rules) for line in order.lines if line.kept > 0]
+
+
+def line_value(line: Line, side: Side) -> Money:
+    """What the buyer paid for a whole line as ordered: price x quantity - discounts."""
+    reductions = (reduction.amount.on(side) for reduction in line.reductions)
+    price = line.unit_price.on(side)
+    return price * line.quantity - total(reductions, price.currency)
+
+
+def _figures(order: Order, line: Line, rules: Rules) -> LineFigures:
+    side = rules.money
+    list_price = line.unit_price.on(side) * line.kept
+    value = _kept(line_value(line, side), line.refunded.on(side), line)
+    tax = _kept(line.tax.on(side), line.refunded_tax.on(side), line)
+    contained = order.prices_include_tax
+    net = value - tax if contained else value
+    # More can be kept than the list price says only where a refund gave back less than its units cost.
+    reduction = list_price - value if value < list_price else zero(value.currency)
+    discount = _without_tax(reduction, net, value) if contained else reduction
+    if "tax" in rules.include:
+        net, discount = (value if contained else value + tax), reduction
+    return LineFigures(
+        line, list_price, value, tax, net + discount, discount, net, _included(line.kind, rules)
+    )
+
+
+def _included(kind: LineKind, rules: Rules) -> bool:
+    return {
+        LineKind.GOODS: True,
+        LineKind.GIFT_CARD: "gift_cards" in rules.include,
+        LineKind.TIP: "tips" in rules.include,
+    }[kind]
+
+
+def _kept(whole: Money, given_back: Money, line: Line) -> Money:
+    """The part of a line's amount that belongs to its kept units.
+
+    Units that left with a refund take what the refund says; units that left without one take their share.
+    """
+    left = whole - given_back
+    unexplained = line.quantity - line.kept - line.returned
+    if unexplained <= 0:
+        return left
+    return share(left, [Decimal(line.kept), Decimal(unexplained)])[0]
+
+
+def _without_tax(reduction: Money, net: Money, value: Money) -> Money:
+    """A reduction less the tax that would have been in it, at the rate that is in what was paid."""
+    if not value:
+        return reduction
+    exact = reduction.amount * net.amount / value.amount
+    return Money(round_to(exact, digits_of(net.currency)), net.currency)
+
+
+def extra_net(extra: Extra, order: Order, rules: Rules) -> Money:
+    """What an extra charge comes to, without its tax unless the rules include tax."""
+    amount, tax = extra.amount.on(rules.money), extra.tax.on(rules.money)
+    if "tax" in rules.include:
+        return amount if order.prices_include_tax else amount + tax
+    return amount - tax if order.prices_include_tax else amount
+
+
+def sums(order: Order, figures: Iterable[LineFigures], rules: Rules) -> Sums:
+    """Hold the lines against the store's own subtotals, as ordered and now."""
+    side, currency = rules.money, order.currency_on(rules.money)
+    figures = list(figures)
+    as_ordered = total((line_value(line, side) for line in order.lines), currency)
+    now = total((item.value for item in figures), currency)
+    stated = order.current_subtotal.on(side) if order.current_subtotal else None
+    return Sums(
+        items_as_ordered=as_ordered,
+        store_as_ordered=order.subtotal.on(side),
+        items_now=now,
+        store_now=stated,
+        excluded_now=total((item.value for item in figures if not item.included), currency),
+        fault=_fault(as_ordered, order.subtotal.on(side), now, stated, figures),
+    )
+
+
+def _fault(
+    as_ordered: Money, store: Money, now: Money, store_now: Money | None, figures: list[LineFigures]
+) -> str:
+    if as_ordered != store:
+        return f"The items come to {_said(as_ordered)} as ordered; the store says {_said(store)}."
+    if store_now is not None and now != store_now:
+        return f"The items kept come to {_said(now)}; the store says {_said(store_now)}."
+    for item in figures:
+        if not (item.subtotal.fits and item.discount.fits and item.net.fits):
+            return f"{item.line.title}: {item.net.amount} has more digits than {item.net.currency} allows."
+        if item.net < zero(item.net.currency):
+            return f"{item.line.title}: its discounts and refunds exceed its price."
+    return ""
+
+
+def _said(money: Money) -> str:
+    return f"{money.amount:f} {money.currency}"
