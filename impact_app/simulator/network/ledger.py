@@ -1,0 +1,162 @@
+"""The books for people and tests: everything as plain values, amounts as decimal text."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+from . import money
+from .actions import Action, Item
+from .books import Books, Call, counts_by
+from .submissions import Submission
+from .values import iso
+
+Record = dict[str, Any]
+
+
+def everything(books: Books) -> Record:
+    """Show all actions, submissions and counts, and the latest thousand calls."""
+    with books.held():
+        counts = books.call_counts
+        return {
+            "now": iso(books.clock()),
+            "actions": [action(one, books) for one in books.actions()],
+            "submissions": [submission(one, books) for one in books.submissions()],
+            "calls": {
+                "total": counts["total"],
+                "by_status": counts_by(counts, "status "),
+                "by_resource": _by_resource(counts),
+                "by_fault": dict(sorted(books.faults.met.items())),
+                "latest": [call(one) for one in books.calls(1000)],
+            },
+        }
+
+
+def _by_resource(counts: dict[str, int]) -> dict[str, int]:
+    return {
+        name: count
+        for name, count in sorted(counts.items())
+        if name != "total" and not name.startswith("status ")
+    }
+
+
+def action(booked: Action, books: Books) -> Record:
+    """Show one action with its arithmetic, the form it came from and what became of it."""
+    currency = booked.currency
+    payload = books.payload(booked.batch_id)
+    return {
+        "id": booked.id,
+        "account": booked.account_sid,
+        "order_id": booked.order_id,
+        "batch_id": booked.batch_id,
+        "campaign_id": booked.conversion.campaign_id,
+        "event_type_id": booked.event_type.id,
+        "partner_id": booked.partner.id,
+        "partner": booked.partner.name,
+        "rate": f"{booked.partner.rate:f}",
+        "referral": booked.referral,
+        "click_id": booked.conversion.fields.get("ClickId", ""),
+        "promo_code": booked.conversion.fields.get("OrderPromoCode", ""),
+        "customer_status": booked.customer_status,
+        "state": booked.state(books.clock()),
+        "currency": currency,
+        "amount": money.text(booked.amount, currency),
+        "payout": money.text(booked.payout, currency),
+        "tracked_amount": money.text(booked.tracked_amount, currency),
+        "tracked_payout": money.text(booked.tracked_payout, currency),
+        "order_discount": money.text(_sum(line.order_discount for line in booked.items), currency),
+        "event_date": iso(booked.conversion.event_date),
+        "created_at": iso(booked.created_at),
+        "updated_at": iso(booked.updated_at),
+        "locking_date": iso(booked.locking_date),
+        "modifications": booked.modifications,
+        "items": [_item(line, currency) for line in booked.items],
+        "updates": [
+            {
+                "id": update.id,
+                "at": iso(update.at),
+                "reason": update.disposition,
+                "state": update.state,
+                "sku": update.item,
+                "quantity": update.quantity,
+                "delta_amount": money.text(update.delta_amount, currency),
+                "delta_payout": money.text(update.delta_payout, currency),
+            }
+            for update in booked.updates
+        ],
+        "form": [list(pair) for pair in parse_qsl(payload, keep_blank_values=True)],
+    }
+
+
+def _sum(amounts: Any) -> Decimal:
+    return sum(amounts, Decimal(0))
+
+
+def _item(line: Item, currency: str) -> Record:
+    return {
+        "sku": line.sku,
+        "name": line.name,
+        "category": line.category,
+        "quantity": line.quantity,
+        "gross": money.text(line.gross, currency),
+        "discount": money.text(line.discount, currency),
+        "order_discount": money.text(line.order_discount, currency),
+        "amount": money.text(line.amount, currency),
+        "payout": money.text(line.payout, currency),
+        "tracked_quantity": line.tracked_quantity,
+        "tracked_amount": money.text(line.tracked_amount, currency),
+    }
+
+
+def submission(queued: Submission, books: Books) -> Record:
+    return {
+        "batch_id": queued.batch_id,
+        "account": queued.account_sid,
+        "type": queued.type,
+        "status": queued.status(books.setup, books.clock()),
+        "order_id": queued.order_id,
+        "action_id": queued.action_id,
+        "submitted_at": iso(queued.submitted_at),
+        "completed_at": iso(queued.completed_at) if queued.completed_at else None,
+        "error_type": queued.error_type,
+        "error_reason": queued.error_reason,
+        "explanation": queued.explanation,
+        "remarks": list(queued.remarks),
+        "payload": queued.payload,
+    }
+
+
+def call(noted: Call) -> Record:
+    return {
+        "at": iso(noted.at),
+        "method": noted.method,
+        "path": noted.path,
+        "account": noted.account_sid,
+        "status": noted.status,
+        "fault": noted.fault,
+        "version": noted.version,
+        "batch_id": noted.batch_id,
+    }
+
+
+def page(books: Books, shown: int) -> Record:
+    """Gather what the HTML page shows: the newest of each, newest first, with the totals."""
+    with books.held():
+        actions, submissions = books.actions(), books.submissions()
+        return {
+            "now": iso(books.clock()),
+            "setup": books.setup,
+            "shown": shown,
+            "actions": [action(one, books) for one in _newest(actions, shown)],
+            "action_count": len(actions),
+            "submissions": [submission(one, books) for one in _newest(submissions, shown)],
+            "submission_count": len(submissions),
+            "calls": [call(one) for one in reversed(books.calls(shown))],
+            "call_count": books.call_counts["total"],
+            "faults_met": dict(sorted(books.faults.met.items())),
+            "faults_waiting": books.faults.waiting,
+        }
+
+
+def _newest(records: Sequence[Any], shown: int) -> list[Any]:
+    return list(reversed(records[-shown:]))
