@@ -61,7 +61,7 @@ def check_age(conversion: Conversion, setup: Setup, submitted: datetime) -> None
 
 
 def credit(conversion: Conversion, event_type: EventType, setup: Setup) -> Credit:
-    """Find the one partner to pay: forced, by an assigned promo code, or by a click; else raise `Uncredited`."""
+    """Find the one partner to pay: forced, by an assigned code, or by a click; else raise `Uncredited`."""
     if conversion.forced_partner is not None:
         return _forced(conversion, conversion.forced_partner, setup)
     clicks = _clicks(conversion, setup)

@@ -121,8 +121,7 @@ class Books:
         now, settled = self.clock(), 0
         while self._pending and (at_once or self._pending[0].due_at(self.setup) <= now):
             submission = self._pending.popleft()
-            done_at = min(now, max(submission.submitted_at, submission.due_at(self.setup)))
-            self._settle_one(submission, done_at)
+            self._settle_one(submission, min(now, submission.due_at(self.setup)))
             settled += 1
         return settled
 

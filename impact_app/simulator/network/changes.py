@@ -17,9 +17,18 @@ from .setup import Partner, Setup
 from .validation import Complaint, Pairs, Refused
 
 _SHARED_CODES = (
-    "ITEM_RETURNED ITEM_OUT_OF_STOCK CONS_FRAUD CONS_ERROR ORDER_ERROR PUB_ACT_DISPUTE ADV_ACT_DISPUTE "
-    "NOT_COMPLIANCE_TERMS CREDITED_DIFFERENT_MP TEST_ACTION OTHER"
-).split()
+    "ITEM_RETURNED",
+    "ITEM_OUT_OF_STOCK",
+    "CONS_FRAUD",
+    "CONS_ERROR",
+    "ORDER_ERROR",
+    "PUB_ACT_DISPUTE",
+    "ADV_ACT_DISPUTE",
+    "NOT_COMPLIANCE_TERMS",
+    "CREDITED_DIFFERENT_MP",
+    "TEST_ACTION",
+    "OTHER",
+)
 REASONS = ("ORDER_UPDATE", *_SHARED_CODES, "PARTNER_NOT_ACTIVE", "RESET")
 DISPOSITIONS = (*_SHARED_CODES, "CONS_INFO_INVALID", "REJECTED", "MP_RETURNED")
 
@@ -70,7 +79,7 @@ class ItemChange:
 
 @dataclass(frozen=True)
 class Change:
-    """A valid modification, or a reversal if `reverses`; it finds its action by id, or event type and order."""
+    """A valid modification, or reversal if `reverses`; finds its action by id, or event type and order."""
 
     action_id: str
     event_type_id: int | None
@@ -99,8 +108,11 @@ def read_modification(pairs: Pairs, setup: Setup) -> Change:
     whole_amount = _take_whole_amount(sheet)
     _check_reason(sheet, setup)
     _check_items(sheet)
-    changes_anything = sheet.items or whole_amount or "CustomerStatus" in sheet.order
-    if not changes_anything and sheet.order.get("Reason") != "RESET":
+    changes_anything = bool(sheet.items) or whole_amount is not None or "CustomerStatus" in sheet.order
+    resets = sheet.order.get("Reason") == "RESET"
+    if resets and changes_anything:
+        sheet.complain("Reason", "RESET goes back to the values first tracked; send no new values with it.")
+    if not resets and not changes_anything:
         sheet.complain(
             "Amount", "Nothing is to be changed: send Amount, CustomerStatus, or Sku with its new values."
         )
@@ -181,10 +193,10 @@ def _why_unknown(name: str, bare: str, takes_items: bool) -> str:
 def _check_value(sheet: _Sheet, parameter: Parameter, name: str, value: str) -> None:
     try:
         values.check(parameter, value, "")
-        if value.startswith("-") and parameter.name in ("Amount", "Rebate"):
-            raise values.Unreadable(f"{value!r} is negative. Send the new absolute amount.")
     except values.Unreadable as error:
         sheet.complain(name, str(error))
+    if value.startswith("-") and parameter.name in ("Amount", "Rebate"):
+        sheet.complain(name, f"{value!r} is negative. Send the new absolute amount.")
 
 
 def _require_identity(sheet: _Sheet) -> None:

@@ -42,8 +42,8 @@ def _sent_json() -> Any:
 
 @control.get("/")
 def show_books() -> Response:
-    books = _books()
-    page = render_template("books.html", **ledger.page(books, _SHOWN))
+    number = max(1, request.args.get("page", 1, type=int))
+    page = render_template("books.html", **ledger.page(_books(), number, _SHOWN))
     return Response(page, headers=_PAGE_HEADERS)
 
 

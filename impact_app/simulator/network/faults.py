@@ -180,6 +180,8 @@ def _entry(given: Any) -> Fault:
             f"A fault is a name or an object with name, seconds, method and path, not {given!r}."
         )
     seconds, words = given.get("seconds"), [given.get(key, "") for key in ("name", "method", "path")]
-    if not all(isinstance(word, str) for word in words) or not isinstance(seconds, int | float | None):
-        raise UnknownFault(f"name, method and path are text and seconds a number, in {given!r}.")
+    if not all(isinstance(word, str) for word in words):
+        raise UnknownFault(f"name, method and path are text, in {given!r}.")
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds <= 3600):
+        raise UnknownFault(f"seconds is a number from 0 to 3600, not {seconds!r}.")
     return fault(words[0], seconds, words[1], words[2])

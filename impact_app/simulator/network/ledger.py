@@ -54,6 +54,7 @@ def action(booked: Action, books: Books) -> Record:
         "partner_id": booked.partner.id,
         "partner": booked.partner.name,
         "rate": f"{booked.partner.rate:f}",
+        "rate_percent": f"{(booked.partner.rate * 100).normalize():f}",
         "referral": booked.referral,
         "click_id": booked.conversion.fields.get("ClickId", ""),
         "promo_code": booked.conversion.fields.get("OrderPromoCode", ""),
@@ -69,6 +70,7 @@ def action(booked: Action, books: Books) -> Record:
         "created_at": iso(booked.created_at),
         "updated_at": iso(booked.updated_at),
         "locking_date": iso(booked.locking_date),
+        "locked": booked.locked(books.clock()),
         "modifications": booked.modifications,
         "items": [_item(line, currency) for line in booked.items],
         "updates": [
@@ -139,24 +141,27 @@ def call(noted: Call) -> Record:
     }
 
 
-def page(books: Books, shown: int) -> Record:
-    """Gather what the HTML page shows: the newest of each, newest first, with the totals."""
+def page(books: Books, number: int, shown: int) -> Record:
+    """Gather one page of what the HTML page shows: so many of each, the newest first, with the totals."""
     with books.held():
-        actions, submissions = books.actions(), books.submissions()
+        actions, submissions, calls = books.actions(), books.submissions(), books.calls()
         return {
             "now": iso(books.clock()),
             "setup": books.setup,
+            "page": number,
             "shown": shown,
-            "actions": [action(one, books) for one in _newest(actions, shown)],
+            "older": max(len(actions), len(submissions), len(calls)) > number * shown,
+            "actions": [action(one, books) for one in _newest(actions, number, shown)],
             "action_count": len(actions),
-            "submissions": [submission(one, books) for one in _newest(submissions, shown)],
+            "submissions": [submission(one, books) for one in _newest(submissions, number, shown)],
             "submission_count": len(submissions),
-            "calls": [call(one) for one in reversed(books.calls(shown))],
+            "calls": [call(one) for one in _newest(calls, number, shown)],
             "call_count": books.call_counts["total"],
             "faults_met": dict(sorted(books.faults.met.items())),
             "faults_waiting": books.faults.waiting,
         }
 
 
-def _newest(records: Sequence[Any], shown: int) -> list[Any]:
-    return list(reversed(records[-shown:]))
+def _newest(records: Sequence[Any], number: int, shown: int) -> list[Any]:
+    end = max(0, len(records) - (number - 1) * shown)
+    return list(reversed(records[max(0, end - shown) : end]))

@@ -1,7 +1,7 @@
 """The hourly rate limit of an account and the headers that tell of it, in both published families.
 
-Source: impact.com, pages on rate limiting of the Brand and the Partner API, seen November 2026. The text calls
-the reset "seconds" while the brand example shows a Unix time, so either can be chosen.
+Source: impact.com, pages on rate limiting of the Brand and the Partner API, seen November 2026. The text
+calls the reset "seconds" while the brand example shows a Unix time, so either can be chosen.
 """
 
 import math

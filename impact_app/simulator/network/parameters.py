@@ -141,15 +141,25 @@ _ITEM_SERIES = {
 
 _ELSEWHERE = {
     **dict.fromkeys(
-        ("OrderPromoCodeDesc", "OrderRebate", "SiteVersion", "SiteCategory", "SearchTerm", "HearAboutUs")
-        + ("ReferenceId", "OrderSubtotal", "OrderSubTotalPreDiscount", "ItemTotalRebate"),
+        (
+            "OrderPromoCodeDesc",
+            "OrderRebate",
+            "SiteVersion",
+            "SiteCategory",
+            "SearchTerm",
+            "HearAboutUs",
+            "ReferenceId",
+            "OrderSubtotal",
+            "OrderSubTotalPreDiscount",
+            "ItemTotalRebate",
+        ),
         "It is known to the browser tag or to older references only, not to Conversions.",
     ),
     **dict.fromkeys(("IntegrationSource", "IntegrationVersion"), "It is undocumented."),
     **dict.fromkeys(("StatusPending", "ReferrerUrl"), "It exists in no version of the API."),
     **dict.fromkeys(
         ("Sku", "Quantity", "Category", "ItemSubTotalDelta", "Reason", "ActionId"),
-        "It belongs to changes of an action; a conversion names item fields ItemSku1, ItemQuantity1 and so on.",
+        "It belongs to changes of an action; here item fields are called ItemSku1, ItemQuantity1 and so on.",
     ),
     "ReferringUrl": "It belongs to page loads.",
     "_method": "Conversions can only be posted.",

@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import socket
+import socketserver
 import struct
 import sys
 import threading
@@ -43,6 +44,11 @@ class NetworkServer(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
         super().__init__((host, port), _Connection)
+
+    def server_bind(self) -> None:
+        # The base class looks the host's name up, which can take seconds where no name server answers.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._open_lock:
@@ -98,25 +104,30 @@ class _Connection(BaseHTTPRequestHandler):
         else:
             self._send(status, headers, content, cut=wire.ending == "cut_off")
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = _serve
+    def __getattr__(self, name: str) -> Any:
+        # The base class looks for do_GET, do_POST and so on; which verbs exist is the application's matter.
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
 
     def _body(self) -> bytes | None:
         """Read the whole body, so that the next request begins where this one ends; none if answered here."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers:
-            return self._turn_away(411, "Send the body with a Content-Length.")
+            self._turn_away("411 Length Required", "Send the body with a Content-Length.")
+            return None
         if not length.isdecimal() or int(length) > _BODY_LIMIT:
-            return self._turn_away(413, "The body is too large, or its length is no number.")
+            self._turn_away("413 Content Too Large", "The body is too large, or its length is no number.")
+            return None
         body = self.rfile.read(int(length))
         if len(body) < int(length):
             self.close_connection = True
             return None
         return body
 
-    def _turn_away(self, status: int, message: str) -> None:
+    def _turn_away(self, status: str, message: str) -> None:
         self.close_connection = True
-        content = message.encode()
-        self._send(f"{status} Refused", [("Content-Type", "text/plain")], content)
+        self._send(status, [("Content-Type", "text/plain")], message.encode())
 
     def _environ(self, body: bytes) -> dict[str, Any]:
         path, _, query = self.path.partition("?")
@@ -173,7 +184,7 @@ def _ask(
     answer: list[Any] = []
 
     def start_response(
-        status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        status: str, headers: list[tuple[str, str]], _exc_info: Any = None
     ) -> Callable[..., Any]:
         answer[:] = [status, headers]
         return answer.append

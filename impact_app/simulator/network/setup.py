@@ -110,7 +110,7 @@ class Click:
 
 @dataclass(frozen=True)
 class PromoCode:
-    """A code assigned to one partner: `LI` matches in any case, `RE` is a case-sensitive regular expression."""
+    """A code of one partner: `LI` matches in any case, `RE` is a case-sensitive regular expression."""
 
     id: int
     code: str
@@ -161,6 +161,20 @@ class Setup:
     rate_headers: Literal["brand", "partner", "none"] = "brand"
     rate_reset: Literal["seconds", "epoch"] = "seconds"
     calls_kept: int = 100_000
+
+    def __post_init__(self) -> None:
+        for name in ("accounts", "campaigns", "event_types"):
+            if not getattr(self, name):
+                raise UnusableSetup(f"setup.{name}: at least one is needed.")
+        if not all(account.tokens for account in self.accounts):
+            raise UnusableSetup("setup.accounts: every account needs a token.")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            least = 1 if field.name.startswith("page_size") else 0
+            # The upper bound keeps every date within the calendar.
+            most = 100_000 if field.name.endswith(("_days", "_seconds")) else 1_000_000_000
+            if isinstance(value, int | float) and not least <= value <= most:
+                raise UnusableSetup(f"setup.{field.name}: expected {least} to {most}, found {value!r}.")
 
     @property
     def sid(self) -> str:

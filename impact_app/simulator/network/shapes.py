@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def _number(amount: Decimal) -> float:
-    # The schema says "number". Up to 15 digits survive the way through a float unchanged; amounts have at most 14.
+    # The schema says "number". 15 digits pass through a float unchanged; amounts have at most 14.
     return float(amount)
 
 

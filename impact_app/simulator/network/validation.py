@@ -1,5 +1,6 @@
 """Judging the form of `POST Conversions`: every fault is named at once, or a `Conversion` comes out."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from decimal import Decimal
 from . import money, values
 from .parameters import ALIASES, ATTRIBUTION_KEYS, EVENT_IDENTIFIERS, ORDER, Kind, Parameter, locate
 
+_PERCENT_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 Pairs = Iterable[tuple[str, str]]
 
 
@@ -42,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A valid conversion; money in `currency`, `fields` by their main names, `remarks` for the books' reader."""
+    """A valid conversion; money in `currency`, `fields` by main name, `remarks` for the books' reader."""
 
     campaign_id: int
     event_type_id: int | None
@@ -125,10 +127,10 @@ def _place_in_order(sheet: _Sheet, name: str, value: str) -> None:
 def _check_value(sheet: _Sheet, parameter: Parameter, name: str, value: str, currency: str) -> None:
     try:
         values.check(parameter, value, currency)
-        if value == "NOW" and name != "EventDate" and parameter.kind is Kind.DATE:
-            raise values.Unreadable("NOW is taken for EventDate only. Send a date.")
     except values.Unreadable as error:
         sheet.complain(name, str(error))
+    if value == "NOW" and name != "EventDate" and parameter.kind is Kind.DATE:
+        sheet.complain(name, "NOW is taken for EventDate only. Send a date.")
 
 
 def _require_order_fields(sheet: _Sheet) -> None:
@@ -150,7 +152,9 @@ def _require_order_fields(sheet: _Sheet) -> None:
 def _has_money(sheet: _Sheet) -> bool:
     in_order = any(name in ORDER and ORDER[name].kind is Kind.MONEY for name in sheet.order)
     priced = ("ItemPrice", "ItemSubTotal", "ItemDiscount", "ItemTotalDiscount", "ItemMargin")
-    return in_order or any(name in item for item in sheet.items.values() for name in priced)
+    return in_order or any(
+        name in priced or name.startswith("ItemMoney") for item in sheet.items.values() for name in item
+    )
 
 
 def _check_combinations(sheet: _Sheet) -> None:
@@ -190,7 +194,7 @@ def _check_items(sheet: _Sheet) -> None:
         if first != number:
             sheet.complain(
                 f"ItemSku{number}",
-                f"Items {first} and {number} have the same SKU and could not be told apart in a later change. "
+                f"Items {first} and {number} have the same SKU, so no later change could tell them apart. "
                 "Merge them, or make the SKU unique.",
             )
 
@@ -235,7 +239,7 @@ def _assemble(sheet: _Sheet, now: datetime) -> Conversion:
         order_discount=Decimal(order.get("OrderDiscount", "0") if reduces else "0"),
         order_discount_rate=Decimal(order.get("OrderDiscountRate", "0") if reduces else "0"),
         fields=order,
-        remarks=tuple(_remarks(order["EventDate"], event_date, now)),
+        remarks=tuple(_remarks(order, event_date, now)),
     )
 
 
@@ -261,13 +265,18 @@ def _line_discount(item: Mapping[str, str], gross: Decimal, quantity: int, curre
     return next((read(Decimal(item[name])) for name, read in readings.items() if name in item), Decimal(0))
 
 
-def _remarks(sent_date: str, event_date: datetime, now: datetime) -> Iterable[str]:
+def _remarks(order: Mapping[str, str], event_date: datetime, now: datetime) -> Iterable[str]:
+    sent_date = order["EventDate"]
     if sent_date == "NOW":
         yield "EventDate was NOW: after a delay the action would bear the wrong date."
     if values.is_legacy_date(sent_date):
         yield "EventDate used the legacy form; send ISO 8601 with an offset."
     if event_date > now + timedelta(hours=24):
         yield "EventDate lies more than a day in the future."
+    if _PERCENT_ENCODED.search(order.get("ClickId", "")):
+        yield "ClickId contains a percent code: it may have been encoded twice."
+    if "," in order.get("OrderPromoCode", ""):
+        yield "OrderPromoCode contains a comma: only one code can be reported."
 
 
 def _refuse_excessive_discount(conversion: Conversion) -> None:

@@ -1,8 +1,8 @@
-"""Reading one sent value by the kind of its parameter; what cannot be read raises `Unreadable` with a sentence."""
+"""Reading one sent value by the kind of its parameter; what cannot be read raises `Unreadable`."""
 
 import ipaddress
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 from . import currencies
@@ -119,14 +119,20 @@ def read_date(value: str) -> datetime:
     try:
         if legacy and legacy[2] in _ZONES:
             zone = timezone(timedelta(hours=_ZONES[legacy[2]]))
-            return datetime.strptime(legacy[1], "%d-%b-%Y %H:%M:%S").replace(tzinfo=zone)
+            return _sensible(datetime.strptime(legacy[1], "%d-%b-%Y %H:%M:%S").replace(tzinfo=zone))
         if _ISO_DATE.fullmatch(value):
-            return datetime.fromisoformat(value)
+            return _sensible(datetime.fromisoformat(value))
     except ValueError:
         raise Unreadable(f"{value!r} is not a date that exists.") from None
     if re.fullmatch(r".*T.* \d\d:?\d\d", value):
         raise Unreadable(f"{value!r} lost the plus sign of its offset: percent-encode it as %2B.")
     raise Unreadable(f"{value!r} is not ISO 8601 with time and offset, such as 2026-11-20T15:04:05+01:00.")
+
+
+def _sensible(moment: datetime) -> datetime:
+    if not 2000 <= moment.year < 2100:
+        raise Unreadable(f"The year {moment.year} cannot be meant.")
+    return moment
 
 
 def is_legacy_date(value: str) -> bool:
@@ -136,7 +142,3 @@ def is_legacy_date(value: str) -> bool:
 def iso(moment: datetime) -> str:
     """Write a moment as the network does, to the second, with its offset."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)

@@ -8,7 +8,7 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from . import limits, replies
@@ -91,8 +91,6 @@ def _drop_agency(_endpoint: str | None, arguments: dict[str, Any] | None) -> Non
 
 
 def _books() -> Books:
-    from flask import current_app
-
     books: Books = current_app.extensions["books"]
     return books
 
@@ -105,25 +103,29 @@ def _door() -> Response | None:
     if not _is_api(request.path):
         return None
     books = _books()
+    g.agency_sid, g.account_sid, g.resource = _addressed(request.path)
     g.fault = books.faults.draw(request.method, request.path)
     if g.fault is not None and not g.fault.after_booking:
         return _answer_with(g.fault, books)
     return _check_credentials(books) or _check_version() or _check_limit(books)
 
 
+def _addressed(path: str) -> tuple[str, str, str]:
+    """Tell agency, account and resource of an API path, each empty if it is not there."""
+    segments = path.strip("/").split("/")
+    agency = segments[1] if segments[0] == "Agencies" else ""
+    _, sid, resource, *_ = [*(segments[2:] if agency else segments), "", "", ""]
+    return agency, sid, resource
+
+
 def _check_credentials(books: Books) -> Response | None:
-    where = request.path.strip("/").split("/")
-    agency = where[1] if where[0] == "Agencies" else ""
-    rest = where[2:] if agency else where
-    sid, resource = (rest[1], rest[2] if len(rest) > 2 else "") if len(rest) > 1 else ("", "")
-    g.account_sid = sid
-    token = _token(books.setup, agency, sid, _given(request))
+    token = _token(books.setup, g.agency_sid, g.account_sid, _given(request))
     if token is None:
         refusal = replies.error(request, 401, "The account SID or the auth token is wrong or missing.")
         refusal.headers["WWW-Authenticate"] = 'Basic realm="impact.com"'
         return refusal
-    account = books.setup.account(sid)
-    category = _CATEGORY.get(resource)
+    account = books.setup.account(g.account_sid)
+    category = _CATEGORY.get(g.resource)
     if account is None or account.disabled or token.disabled:
         return replies.error(request, 403, "The account or its token is disabled.")
     if category is not None and not token.allows(category, request.method):
@@ -212,7 +214,7 @@ def _leave(answer: Response) -> Response:
             at=books.clock(),
             method=request.method,
             path=request.path,
-            account_sid=g.get("account_sid", ""),
+            account_sid=g.account_sid,
             status=None if unanswered else answer.status_code,
             fault=fault.name if fault else "",
             version=_version(request),
