@@ -1,0 +1,290 @@
+"""The pretend storefront's pages and its Ajax cart, under the paths Shopify uses."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from .carts import Cart, CartError, CartLine, line_shown
+from .embed import ASSETS, render_embed
+from .sales import Checkout, Sales, Visitor
+from .shop import BY_HANDLE, PRODUCTS, PROMO_CODES, PretendShop
+
+CART_SECONDS = 14 * 24 * 3600
+ASSET_BASE = "/cdn/extensions/click-capture/assets/"
+Answer = WerkzeugResponse | str | tuple[str | WerkzeugResponse, int]
+
+theme = Blueprint("theme", __name__)
+checkout = Blueprint("checkout", __name__)
+
+
+def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
+    """The shop as a Flask app; `sales` is its memory, given when the caller wants to look into it.
+
+    Raises ValueError for embed settings the extension does not have.
+    """
+    app = Flask(__name__, static_url_path="/pretend")
+    app.config.update(SHOP=shop, SALES=sales or Sales(), LANDINGS={}, MAX_CONTENT_LENGTH=1_000_000)
+    app.register_blueprint(theme, url_prefix=shop.root.rstrip("/") or None)
+    app.register_blueprint(checkout)
+    app.register_error_handler(CartError, _refused)
+    app.register_error_handler(HTTPException, _lost)
+    app.add_template_filter(_money, "money")
+    embed = render_embed(ASSET_BASE, shop.embed_settings)
+    app.context_processor(lambda: {"shop": shop, "embed_target": embed.target, "embed": Markup(embed.html)})  # noqa: S704 - our own block
+    return app
+
+
+# --- the theme -------------------------------------------------------------------------------------------
+
+
+@theme.before_request
+def remember_landing() -> None:
+    """Note the first page of a visit, which Shopify may put on the order as its landing site."""
+    g.visit = request.cookies.get("_visit") or secrets.token_hex(8)
+    if request.method == "GET" and request.endpoint in {"theme.home", "theme.product"}:
+        page = request.full_path.rstrip("?")
+        current_app.config["LANDINGS"].setdefault(g.visit, (page, request.referrer))
+
+
+@theme.after_request
+def remember_visit(response: Response) -> Response:
+    response.set_cookie("_visit", g.visit, httponly=True, samesite="Lax")
+    return response
+
+
+@theme.get("/")
+def home() -> Answer:
+    return render_template("home.html", products=PRODUCTS, cart=_cart())
+
+
+@theme.get("/products/<handle>")
+def product(handle: str) -> Answer:
+    return render_template("product.html", product=BY_HANDLE.get(handle) or abort(404), cart=_cart())
+
+
+@theme.get("/cart")
+def cart_page() -> Answer:
+    return render_template("cart.html", cart=_cart())
+
+
+@theme.post("/cart")
+def change_cart() -> Answer:
+    """The cart page's form: `updates[]`, and `checkout` when that button was pressed."""
+    cart = _cart()
+    cart.set_quantities(list(request.form.getlist("updates[]")))
+    return redirect(url_for("checkout.begin" if "checkout" in request.form else "theme.cart_page"), 303)
+
+
+@theme.post("/cart/add")
+def add() -> Answer:
+    cart = _cart()
+    cart.add(request.form.get("id"), request.form.get("quantity", 1), _properties())
+    return _keep(cart, redirect(url_for("theme.cart_page"), 303))
+
+
+@theme.post("/buy-now")
+def buy_now() -> Answer:
+    """A dynamic checkout button: straight to a checkout of one line, past the cart and its attributes."""
+    alone = Cart()
+    alone.add(request.form.get("id"), request.form.get("quantity", 1), _properties())
+    opened = _sales().open_checkout(alone, buy_now=True)
+    return redirect(url_for("checkout.page", token=opened.token), 303)
+
+
+@theme.get("/cart.js")
+def cart_json() -> Answer:
+    return jsonify(_cart().shown())
+
+
+@theme.post("/cart/add.js")
+def add_json() -> Answer:
+    """One item (`id`, `quantity`, `properties`) or several under `items`."""
+    cart, asked = _cart(), _asked()
+    wanted = asked.get("items", [asked])
+    if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
+        raise CartError("Give the items as a list.")
+    lines = [
+        cart.add(item.get("id"), item.get("quantity", 1), item.get("properties") or {}) for item in wanted
+    ]
+    shown = [line_shown(line) for line in lines]
+    return _keep(cart, jsonify({"items": shown} if "items" in asked else shown[0]))
+
+
+@theme.post("/cart/update.js")
+def update_json() -> Answer:
+    """Merge `attributes` into the cart, set the `note`; an empty cart is made where there was none."""
+    cart, asked = _cart(), _asked()
+    attributes = asked.get("attributes", {})
+    if not isinstance(attributes, dict):
+        raise CartError("Give the attributes as names with values.")
+    with _sales().lock:
+        cart.merge(attributes)
+        cart.note = str(asked.get("note", cart.note))
+    return _keep(cart, jsonify(cart.shown()))
+
+
+# --- partner link, checkout, assets -----------------------------------------------------------------------
+
+
+@checkout.get("/go")
+def partner_link() -> Answer:
+    """A partner's link, as impact.com's tracking domain answers it: on to the shop with a click id.
+
+    `click` is made up when absent; `param` is its name (default im_ref); `product` a handle to land on.
+    """
+    click = request.args.get("click") or secrets.token_urlsafe(24)
+    query = urlencode({request.args.get("param", "im_ref"): click, "irgwc": "1"})
+    handle = request.args.get("product")
+    landing = url_for("theme.product", handle=handle) if handle in BY_HANDLE else url_for("theme.home")
+    return redirect(f"{landing}?{query}")
+
+
+@checkout.get("/checkout")
+def begin() -> Answer:
+    cart = _cart()
+    if not cart.lines:
+        return redirect(url_for("theme.cart_page"))
+    return redirect(url_for("checkout.page", token=_sales().open_checkout(cart).token))
+
+
+@checkout.get("/checkouts/<token>")
+def page(token: str) -> Answer:
+    return render_template("checkout.html", checkout=_checkout(token), problem=None)
+
+
+@checkout.post("/checkouts/<token>")
+def pay(token: str) -> Answer:
+    opened = _checkout(token)
+    code = request.form.get("code", "").strip().upper()
+    if code and code not in PROMO_CODES:
+        problem = f"The shop does not know the code {code[:40]}. Try WELCOME10, or leave it empty."
+        return render_template("checkout.html", checkout=opened, problem=problem), 422
+    _sales().pay(_shop(), opened, _visitor(), PROMO_CODES.get(code))
+    response = redirect(url_for("checkout.thank_you", token=token), 303)
+    if opened.cart_token and request.cookies.get("cart") == opened.cart_token:
+        response.delete_cookie("cart")
+    return response
+
+
+@checkout.get("/checkouts/<token>/thank-you")
+def thank_you(token: str) -> Answer:
+    sale = _sales().made.get(token)
+    if sale is None:
+        return redirect(url_for("checkout.page", token=token))
+    return render_template("thank_you.html", order=sale.body, told=sale.told)
+
+
+@checkout.get(ASSET_BASE + "<path:name>")
+def extension_asset(name: str) -> Answer:
+    return send_from_directory(ASSETS, name)
+
+
+# --- what the pages share ---------------------------------------------------------------------------------
+
+
+def _shop() -> PretendShop:
+    shop: PretendShop = current_app.config["SHOP"]
+    return shop
+
+
+def _sales() -> Sales:
+    sales: Sales = current_app.config["SALES"]
+    return sales
+
+
+def _cart() -> Cart:
+    return _sales().cart(request.cookies.get("cart"))
+
+
+def _checkout(token: str) -> Checkout:
+    return _sales().checkouts.get(token) or abort(404)
+
+
+def _keep(cart: Cart, response: WerkzeugResponse) -> WerkzeugResponse:
+    _sales().carts[cart.token] = cart
+    # Scripts may read Shopify's cart cookie.
+    response.set_cookie("cart", cart.token, max_age=CART_SECONDS, samesite="Lax")
+    return response
+
+
+def _asked() -> dict[str, Any]:
+    """The JSON object or form of an Ajax call; raises CartError when it is neither."""
+    if not request.is_json:
+        return request.form.to_dict()
+    try:
+        asked = json.loads(request.get_data())
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict):
+        raise CartError("Send a JSON object.")
+    return asked
+
+
+def _add(cart: Cart, item: Mapping[str, Any]) -> CartLine:
+    properties = item.get("properties") or {}
+    if not isinstance(properties, dict):
+        raise CartError("Give the properties as names with values.")
+    return cart.add(item.get("id"), item.get("quantity", 1), properties)
+
+
+def _properties() -> Mapping[str, str]:
+    return {
+        name.removeprefix("properties[").removesuffix("]"): value
+        for name, value in request.form.items()
+        if name.startswith("properties[")
+    }
+
+
+def _visitor() -> Visitor:
+    landing: tuple[str | None, str | None] = (None, None)
+    # Shopify records a visit's landing page only as far as the visitor agreed.
+    if not _shop().consent_required or "m1" in request.cookies.get("_consent", ""):
+        landing = current_app.config["LANDINGS"].get(request.cookies.get("_visit"), landing)
+    return Visitor(
+        email=request.form.get("email", "").strip()[:200] or "ada.buyer@example.com",
+        landing_site=landing[0],
+        referring_site=landing[1],
+        browser_ip=request.remote_addr,
+        user_agent=request.headers.get("User-Agent"),
+    )
+
+
+def _refused(error: CartError) -> Answer:
+    if request.path.endswith(".js"):
+        return jsonify({"status": 422, "message": "Cart Error", "description": str(error)}), 422
+    return render_template("lost.html", title="That did not work", words=str(error)), 422
+
+
+def _lost(error: HTTPException) -> Answer:
+    words = "There is nothing here. The shop forgets carts and checkouts when it is started anew."
+    if error.code != 404:
+        words = "The shop could not do that. Go back and try again."
+    return make_response(render_template("lost.html", title="Nothing here", words=words), error.code)
+
+
+def _money(cents: int) -> str:
+    return f"${Decimal(cents).scaleb(-2):,.2f}"

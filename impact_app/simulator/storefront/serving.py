@@ -1,0 +1,89 @@
+"""Serves the pretend storefront: for a test, in a thread; for a person, until Ctrl-C."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from .pages import create_storefront
+from .sales import Sales
+from .shop import PretendShop
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStorefront:
+    """A storefront that answers at `url` (no slash at the end); `sales` fills up as orders are paid."""
+
+    url: str
+    shop: PretendShop
+    sales: Sales
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+@contextmanager
+def running_storefront(
+    *,
+    webhook_url: str | None = None,
+    secret: str = PretendShop().secret,
+    shop_domain: str = PretendShop().domain,
+    consent_required: bool = True,
+    root: str = "/",
+    in_theme_editor: bool = False,
+    embed_settings: Mapping[str, object] | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+) -> Iterator[RunningStorefront]:
+    """Run the storefront in a thread while the block lasts; port 0 takes a free one.
+
+    Paid orders are posted to `webhook_url`, signed with `secret`, as from `shop_domain`; the rest is as
+    `PretendShop` says. Raises OSError when the port is taken.
+    """
+    shop = PretendShop(
+        domain=shop_domain,
+        secret=secret,
+        webhook_url=webhook_url,
+        consent_required=consent_required,
+        root=root,
+        in_theme_editor=in_theme_editor,
+        embed_settings=embed_settings or {},
+    )
+    sales = Sales()
+    app = create_storefront(shop, sales)
+    server = _server(host, port, app)
+    # Asked every 20 ms whether to end, so that a test does not wait for its storefront to close.
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="storefront", daemon=True)
+    thread.start()
+    try:
+        yield RunningStorefront(f"http://{host}:{server.port}", shop, sales)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def serve(host: str, port: int, shop: PretendShop) -> None:
+    """Serve the storefront until the process is told to stop. Raises OSError when the port is taken."""
+    _server(host, port, create_storefront(shop)).serve_forever()
+
+
+def _server(host: str, port: int, app: Flask) -> BaseWSGIServer:
+    # Bound here, because werkzeug would end the process over a taken port instead of raising.
+    with socket.create_server((host, port)) as listening:
+        return make_server(
+            host,
+            listening.getsockname()[1],
+            app,
+            threaded=True,
+            request_handler=_Quiet,
+            fd=listening.fileno(),
+        )
