@@ -39,7 +39,7 @@ def test_the_cookie_lasts_thirty_days_on_the_whole_shop(visitor: Visitor) -> Non
     visitor.land("?im_ref=abc", page="/products/oak-board")
     visitor.accept()
 
-    [cookie] = [cookie for cookie in visitor.context.cookies() if cookie["name"] == "im_ref"]
+    [cookie] = [cookie for cookie in visitor.context.cookies() if cookie["name"] == "impact_click"]
     lasts = cookie["expires"] - datetime.now(UTC).timestamp()
     assert 30 * 86_400 - 60 < lasts <= 30 * 86_400 + 1
     assert (cookie["path"], cookie["sameSite"], cookie["secure"]) == ("/", "Lax", True)
@@ -158,7 +158,7 @@ def test_a_second_order_in_the_same_tab_is_marked_too(visitor: Visitor) -> None:
     first = visitor.buy()
     told = visitor.kept().session
     visitor.land()
-    visitor.page.wait_for_function("(told) => sessionStorage.getItem('im_ref_sent') !== told", arg=told)
+    visitor.page.wait_for_function("(told) => sessionStorage.getItem('impact_click_told') !== told", arg=told)
     second = visitor.buy("oak-board")
     assert first["id"] != second["id"]
     assert first["note_attributes"] == second["note_attributes"] == [{"name": "im_ref", "value": "abc"}]
@@ -187,7 +187,7 @@ def test_the_merchant_says_how_long_and_under_which_names(
     visitor.land("?im_ref=second&partner=first")
     visitor.accept()
 
-    [cookie] = [cookie for cookie in visitor.context.cookies() if cookie["name"] == "im_ref"]
+    [cookie] = [cookie for cookie in visitor.context.cookies() if cookie["name"] == "impact_click"]
     assert cookie["expires"] - datetime.now(UTC).timestamp() <= 7 * 86_400 + 1
     assert visitor.page.evaluate("() => fetch('/cart.js').then((cart) => cart.json())")["attributes"] == {}
     visitor.land()
@@ -202,6 +202,29 @@ def test_a_hostile_setting_stays_text(open_storefront: OpenStorefront, visit: Vi
     visitor.accept()
     assert visitor.page.evaluate("() => window.broken") is None
     assert visitor.kept().cart == {"im_ref": "abc"}
+
+
+def test_settings_the_merchant_emptied_stay_at_their_defaults(
+    open_storefront: OpenStorefront, visit: Visit
+) -> None:
+    settings = {"parameter_names": "", "days_kept": None, "cart_attribute": ""}
+    visitor = visit(open_storefront(embed_settings=settings))
+    visitor.land("?irclickid=abc")
+    visitor.accept()
+    assert visitor.kept().cart == {"im_ref": "abc"}
+    [cookie] = [cookie for cookie in visitor.context.cookies() if cookie["name"] == "impact_click"]
+    assert cookie["expires"] - datetime.now(UTC).timestamp() > 30 * 86_400 - 60
+
+
+def test_consent_given_again_keeps_the_click_again(visitor: Visitor) -> None:
+    visitor.land("?im_ref=abc")
+    visitor.accept()
+    visitor.withdraw()
+    visitor.until_removed()
+    visitor.page.get_by_role("button", name="Cookie preferences").click()
+    visitor.accept()
+    assert visitor.kept().cart == {"im_ref": "abc"}
+    assert visitor.written() == [{"im_ref": "abc"}, {"im_ref": ""}, {"im_ref": "abc"}]
 
 
 def test_a_market_with_its_own_prefix(open_storefront: OpenStorefront, visit: Visit) -> None:

@@ -66,6 +66,13 @@ def test_the_block_is_an_app_embed(schema: dict[str, Any]) -> None:
     assert defaults == {"parameter_names": "im_ref,irclickid", "days_kept": 30, "cart_attribute": "im_ref"}
 
 
+def test_an_emptied_setting_falls_back_to_the_default_shown(schema: dict[str, Any]) -> None:
+    fallbacks = re.findall(r"block\.settings\.(\w+) \| default: '?([\w,]+)'? \| json", BLOCK.read_text())
+    assert fallbacks == [
+        (entry["id"], str(entry["default"])) for entry in schema["settings"] if "id" in entry
+    ]
+
+
 def test_every_word_the_merchant_reads_is_in_the_locale(schema: dict[str, Any]) -> None:
     locale = json.loads((EXTENSION / "locales" / "en.default.schema.json").read_text())
     asked = re.findall(r'"t:([\w.]+)"', json.dumps(schema))

@@ -63,13 +63,13 @@ class Visitor:
 
     def until_told(self, value: str = "") -> None:
         """Wait until the script has noted that it told the cart a click (this one, when given)."""
-        told = "(value) => (sessionStorage.getItem('im_ref_sent') || '').endsWith(' ' + value)"
-        anything = "() => (sessionStorage.getItem('im_ref_sent') || '').includes(' ')"
+        told = "(value) => (sessionStorage.getItem('impact_click_told') || '').endsWith(' ' + value)"
+        anything = "() => (sessionStorage.getItem('impact_click_told') || '').includes(' ')"
         self.page.wait_for_function(told if value else anything, arg=value)
 
     def until_removed(self) -> None:
         """Wait until the script has noted that the cart carries nothing of ours any more."""
-        self.page.wait_for_function("() => sessionStorage.getItem('im_ref_sent') === null")
+        self.page.wait_for_function("() => sessionStorage.getItem('impact_click_told') === null")
 
     def decline(self) -> None:
         self.page.get_by_role("button", name="Decline").click()
@@ -87,9 +87,9 @@ class Visitor:
         cookies = {cookie["name"]: cookie["value"] for cookie in self.context.cookies()}
         cart = self.storefront.sales.carts.get(cookies.get("cart", ""))
         return Kept(
-            cookie=unquote(cookies["im_ref"]) if "im_ref" in cookies else None,
-            local=self.page.evaluate("() => localStorage.getItem('im_ref')"),
-            session=self.page.evaluate("() => sessionStorage.getItem('im_ref_sent')"),
+            cookie=unquote(cookies["impact_click"]) if "impact_click" in cookies else None,
+            local=self.page.evaluate("() => localStorage.getItem('impact_click')"),
+            session=self.page.evaluate("() => sessionStorage.getItem('impact_click_told')"),
             cart=dict(cart.attributes) if cart else {},
         )
 

@@ -12,8 +12,8 @@
     if (window.impactClickCapture || shopify.designMode) return;
     window.impactClickCapture = true;
 
-    const KEPT = 'im_ref';
-    const SENT = 'im_ref_sent';
+    const KEPT = 'impact_click';
+    const SENT = 'impact_click_told';
     const REMOVE = '-';
     const { names, days, attribute } = JSON.parse(
       document.getElementById('impact-click-capture').textContent,

@@ -15,7 +15,7 @@ ASSETS = EXTENSION / "assets"
 _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 _SCHEMA = re.compile(r"\{%\s*schema\s*%\}(.*?)\{%\s*endschema\s*%\}", re.DOTALL)
 _OUTPUT = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-_SETTING = re.compile(r"block\.settings\.(\w+) \| json")
+_SETTING = re.compile(r"block\.settings\.(\w+) \| default: (\d+|'[^']*') \| json")
 _ASSET = re.compile(r"'([\w.-]+)' \| asset_url")
 
 
@@ -41,7 +41,8 @@ def render_embed(asset_base: str, changes: Mapping[str, object]) -> Embed:
 
     def output(found: re.Match[str]) -> str:
         if setting := _SETTING.fullmatch(found[1]):
-            return liquid_json(settings[setting[1]])
+            # Liquid's `default` stands in for nil, false and an empty text.
+            return liquid_json(settings[setting[1]] or _literal(setting[2]))
         if asset := _ASSET.fullmatch(found[1]):
             return asset_base + asset[1]
         raise ValueError(f"The pretend storefront cannot render {{{{ {found[1]} }}}}.")
@@ -59,6 +60,10 @@ def block_schema(liquid: str) -> dict[str, Any]:
         raise ValueError("The app embed block has no {% schema %}.")
     schema: dict[str, Any] = json.loads(found[1])
     return schema
+
+
+def _literal(liquid: str) -> str | int:
+    return int(liquid) if liquid.isdigit() else liquid.strip("'")
 
 
 def liquid_json(value: object) -> str:

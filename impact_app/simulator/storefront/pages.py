@@ -31,7 +31,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from .carts import Cart, CartError, CartLine, line_shown
 from .embed import ASSETS, render_embed
 from .sales import Checkout, Sales, Visitor
-from .shop import BY_HANDLE, PRODUCTS, PROMO_CODES, PretendShop
+from .shop import BY_HANDLE, EMAIL, PRODUCTS, PROMO_CODES, SHIPPING, PretendShop
 
 CART_SECONDS = 14 * 24 * 3600
 ASSET_BASE = "/cdn/extensions/click-capture/assets/"
@@ -173,7 +173,7 @@ def begin() -> Answer:
 
 @checkout.get("/checkouts/<token>")
 def page(token: str) -> Answer:
-    return render_template("checkout.html", checkout=_checkout(token), problem=None)
+    return _checkout_page(_checkout(token))
 
 
 @checkout.post("/checkouts/<token>")
@@ -182,7 +182,7 @@ def pay(token: str) -> Answer:
     code = request.form.get("code", "").strip().upper()
     if code and code not in PROMO_CODES:
         problem = f"The shop does not know the code {code[:40]}. Try WELCOME10, or leave it empty."
-        return render_template("checkout.html", checkout=opened, problem=problem), 422
+        return _checkout_page(opened, problem), 422
     _sales().pay(_shop(), opened, _visitor(), PROMO_CODES.get(code))
     response = redirect(url_for("checkout.thank_you", token=token), 303)
     if opened.cart_token and request.cookies.get("cart") == opened.cart_token:
@@ -222,6 +222,17 @@ def _cart() -> Cart:
 
 def _checkout(token: str) -> Checkout:
     return _sales().checkouts.get(token) or abort(404)
+
+
+def _checkout_page(opened: Checkout, problem: str | None = None) -> str:
+    return render_template(
+        "checkout.html",
+        checkout=opened,
+        problem=problem,
+        shipping=int(SHIPPING * 100),
+        email=request.form.get("email", EMAIL),
+        code=request.form.get("code", ""),
+    )
 
 
 def _keep(cart: Cart, response: WerkzeugResponse) -> WerkzeugResponse:
@@ -265,7 +276,7 @@ def _visitor() -> Visitor:
     if not _shop().consent_required or "m1" in request.cookies.get("_consent", ""):
         landing = current_app.config["LANDINGS"].get(request.cookies.get("_visit"), landing)
     return Visitor(
-        email=request.form.get("email", "").strip()[:200] or "ada.buyer@example.com",
+        email=request.form.get("email", "").strip()[:200] or EMAIL,
         landing_site=landing[0],
         referring_site=landing[1],
         browser_ip=request.remote_addr,

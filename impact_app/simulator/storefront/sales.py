@@ -13,7 +13,7 @@ from ..shopify.deliveries import post
 from ..shopify.orders import encode, order_body
 from ..shopify.specs import CustomerSpec, DiscountSpec, LineSpec, OrderSpec
 from .carts import Cart, CartLine
-from .shop import CURRENCY, PretendShop
+from .shop import CURRENCY, SHIPPING, PretendShop
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,7 @@ def _body(
         lines=tuple(_line(line) for line in checkout.lines),
         discounts=(discount,) if discount else (),
         currency=CURRENCY,
+        shipping=SHIPPING,
         note_attributes=checkout.attributes,
         customer=CustomerSpec(email=visitor.email),
         email=visitor.email,

@@ -48,6 +48,8 @@ class PretendShop:
 
 
 CURRENCY = "USD"
+SHIPPING = Decimal("5.00")
+EMAIL = "ada.buyer@example.com"
 
 PRODUCTS = (
     Product(

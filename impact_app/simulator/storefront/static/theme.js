@@ -21,7 +21,7 @@
 
   const stored = (area) => {
     try {
-      return window[area].getItem(area === 'localStorage' ? 'im_ref' : 'im_ref_sent') || 'nothing';
+      return window[area].getItem(area === 'localStorage' ? 'impact_click' : 'impact_click_told') || 'nothing';
     } catch (error) {
       return 'blocked';
     }
@@ -38,7 +38,7 @@
   at('kept').ontoggle = async () => {
     if (!at('kept').open) return;
     const cart = await (await fetch(window.Shopify.routes.root + 'cart.js')).json();
-    const cookie = (document.cookie.match(/(?:^|; )im_ref=([^;]*)/) || [])[1];
+    const cookie = (document.cookie.match(/(?:^|; )impact_click=([^;]*)/) || [])[1];
     list([
       ['Cookie', cookie ? decodeURIComponent(cookie) : 'nothing'],
       ['Local storage', stored('localStorage')],
