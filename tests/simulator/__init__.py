@@ -1,0 +1,1 @@
+"""The pretend store and the pretend network, tried over real HTTP."""

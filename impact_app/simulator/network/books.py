@@ -28,7 +28,7 @@ def machine_clock() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as met: `status` none if it was never answered, `fault` the name of the one it met."""
+    """One request as met: `status` none if it was never answered, `fault` its fault, `refusal` why not."""
 
     at: datetime
     method: str
@@ -38,6 +38,7 @@ class Call:
     fault: str
     version: str
     batch_id: str
+    refusal: str = ""
 
 
 class Books:

@@ -138,6 +138,7 @@ def call(noted: Call) -> Record:
         "fault": noted.fault,
         "version": noted.version,
         "batch_id": noted.batch_id,
+        "refusal": noted.refusal,
     }
 
 

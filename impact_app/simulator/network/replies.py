@@ -45,17 +45,23 @@ def _text(value: Any) -> str:
     return "" if value is None else _NOT_XML.sub("\ufffd", str(value))
 
 
-def error(
-    request: Request, status: int, message: str, complaints: Sequence[Complaint] = (), fields: str = "Field"
-) -> Response:
+def error(request: Request, status: int, message: str, complaints: Sequence[Complaint] = ()) -> Response:
     """Answer with the general envelope: `Status`, `Message`, and `Errors` where fields are named."""
-    errors = [{fields: complaint.field, "Message": complaint.message} for complaint in complaints]
+    _remember(request, complaints, message)
+    errors = [{"Field": complaint.field, "Message": complaint.message} for complaint in complaints]
     body: dict[str, Any] = {"Status": "ERROR", "Message": message}
     return reply(request, body | ({"Errors": errors} if errors else {}), status)
 
 
+def _remember(request: Request, complaints: Sequence[Complaint], message: str) -> None:
+    # The call log shows why a call was refused, so that nobody has to repeat it to find out.
+    sentences = [f"{complaint.field}: {complaint.message}" for complaint in complaints[:5]] or [message]
+    request.environ["network.refusal"] = " ".join(sentences)
+
+
 def conversion_error(request: Request, complaints: Sequence[Complaint]) -> Response:
     """Answer 400 with the envelope of Conversions, in lower-case names with a level."""
+    _remember(request, complaints, "")
     errors = [
         {"field": complaint.field, "level": "ERROR", "message": complaint.message} for complaint in complaints
     ]

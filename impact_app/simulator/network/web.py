@@ -219,6 +219,7 @@ def _leave(answer: Response) -> Response:
             fault=fault.name if fault else "",
             version=_version(request),
             batch_id=request.environ.get("network.batch_id", ""),
+            refusal="" if fault else request.environ.get("network.refusal", ""),
         )
     )
     return answer
