@@ -127,10 +127,7 @@ def add_json() -> Answer:
     wanted = asked.get("items", [asked])
     if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
         raise CartError("Give the items as a list.")
-    lines = [
-        cart.add(item.get("id"), item.get("quantity", 1), item.get("properties") or {}) for item in wanted
-    ]
-    shown = [line_shown(line) for line in lines]
+    shown = [line_shown(_add(cart, item)) for item in wanted]
     return _keep(cart, jsonify({"items": shown} if "items" in asked else shown[0]))
 
 
