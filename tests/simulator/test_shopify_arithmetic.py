@@ -47,7 +47,7 @@ def check_sums(body: Body, side: str, figures: Figures) -> None:
     assert {Decimal(line["total_discount"]) for line in body["line_items"]} == {Decimal(0)}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(strategies.orders(max_lines=60))
 def test_a_body_adds_up_and_agrees_with_the_truth(spec: OrderSpec) -> None:
     body, expected = order_body(spec), truth(spec)
@@ -63,7 +63,7 @@ def taken_by(line: Body, applications: range, side: str) -> Decimal:
     return total(parts, "amount_set", side)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(strategies.orders(max_lines=60))
 def test_allocations_of_a_spread_discount_are_its_value_or_all_that_was_left(spec: OrderSpec) -> None:
     body = order_body(spec)
@@ -84,7 +84,7 @@ def test_allocations_of_a_spread_discount_are_its_value_or_all_that_was_left(spe
             assert taken == Decimal(left * discount.value / 100).quantize(unit, ROUND_HALF_UP)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(strategies.orders(max_lines=12))
 def test_refunds_take_a_line_apart_without_a_remainder(spec: OrderSpec) -> None:
     order = order_body(spec)
@@ -100,7 +100,7 @@ def test_refunds_take_a_line_apart_without_a_remainder(spec: OrderSpec) -> None:
         assert money(order["current_subtotal_price_set"], side) == left
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(strategies.orders(max_lines=12))
 def test_a_cancelled_order_has_given_everything_back(spec: OrderSpec) -> None:
     order = cancel(order_body(spec))

@@ -22,6 +22,7 @@ from .standing import (
     at_rate,
     line_of,
     minus,
+    money_back,
     money_of,
     net,
     plus,
@@ -281,24 +282,8 @@ def _adjustment(order: Body, reason: str, given: Units, taxed: Units) -> Body:
     }
 
 
-def _money_back(order: Body, record: Body) -> Units:
-    back = plus(
-        *(units(line["subtotal_set"]) for line in record["refund_line_items"]),
-        units(record["total_duties_set"]),
-        units(record["total_additional_fees_set"]),
-        *(minus(NOTHING, units(entry["amount_set"])) for entry in record["order_adjustments"]),
-    )
-    if order["taxes_included"]:
-        return back
-    return plus(
-        back,
-        *(units(line["total_tax_set"]) for line in record["refund_line_items"]),
-        *(minus(NOTHING, units(entry["tax_amount_set"])) for entry in record["order_adjustments"]),
-    )
-
-
 def _transactions(order: Body, record: Body, moment: datetime) -> list[Body]:
-    back = _money_back(order, record)
+    back = money_back(order, record)
     if back == NOTHING:
         return []
     money, number = money_of(order), record["id"] + 4

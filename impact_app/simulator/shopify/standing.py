@@ -85,6 +85,23 @@ def kept(whole: Units, line: Body) -> Units:
     return minus(whole, share(whole, line["quantity"] - line["current_quantity"], line["quantity"]))
 
 
+def money_back(order: Body, record: Body) -> Units:
+    """What a refund hands back in all, tax with it."""
+    back = plus(
+        *(units(line["subtotal_set"]) for line in record["refund_line_items"]),
+        units(record["total_duties_set"]),
+        units(record["total_additional_fees_set"]),
+        *(minus(NOTHING, units(entry["amount_set"])) for entry in record["order_adjustments"]),
+    )
+    if order["taxes_included"]:
+        return back
+    return plus(
+        back,
+        *(units(line["total_tax_set"]) for line in record["refund_line_items"]),
+        *(minus(NOTHING, units(entry["tax_amount_set"])) for entry in record["order_adjustments"]),
+    )
+
+
 def restate(order: Body) -> None:
     """Work the sums over everything ordered out again after an edit; what was added is outstanding."""
     money, lines = money_of(order), order["line_items"]
