@@ -34,17 +34,23 @@ def amounts(caller: Brand) -> list[str]:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        # unit price times quantity: 2 × 14.00 and 3 × 33.00
+        # unit price times quantity: 2 * 14.00 and 3 * 33.00
         ({"ItemPrice1": "14.00", "ItemPrice2": "33.00"}, ["28.00", "99.00"]),
         # line discount: 28.00 - 3.00
-        ({"ItemSubTotal1": "28.00", "ItemTotalDiscount1": "3.00", "ItemSubTotal2": "99.00"}, ["25.00", "99.00"]),
-        # discount per unit: 99.00 - 3 × 1.10
+        (
+            {"ItemSubTotal1": "28.00", "ItemTotalDiscount1": "3.00", "ItemSubTotal2": "99.00"},
+            ["25.00", "99.00"],
+        ),
+        # discount per unit: 99.00 - 3 * 1.10
         ({"ItemSubTotal1": "28.00", "ItemSubTotal2": "99.00", "ItemDiscount2": "1.10"}, ["28.00", "95.70"]),
         # percent of a line: 99.00 - 33.3 % of it, 32.967 rounded to 32.97
-        ({"ItemSubTotal1": "28.00", "ItemSubTotal2": "99.00", "ItemDiscountRate2": "33.3"}, ["28.00", "66.03"]),
+        (
+            {"ItemSubTotal1": "28.00", "ItemSubTotal2": "99.00", "ItemDiscountRate2": "33.3"},
+            ["28.00", "66.03"],
+        ),
         # percent of the order: 10 % of 127.00 is 12.70, shared 2.80 and 9.90
         ({"ItemSubTotal1": "28.00", "ItemSubTotal2": "99.00", "OrderDiscountRate": "10"}, ["25.20", "89.10"]),
-        # a line discount first, the order's share after it: 12.40 × 25/124 = 2.50, 12.40 × 99/124 = 9.90
+        # a line discount first, the order's share after it: 12.40 * 25/124 = 2.50, 12.40 * 99/124 = 9.90
         (
             {
                 "ItemSubTotal1": "28.00",
@@ -63,7 +69,12 @@ def amounts(caller: Brand) -> list[str]:
         ),
         # three decimals: 0.001 over 28.000 and 99.000 goes to the larger
         (
-            {"CurrencyCode": "KWD", "ItemSubTotal1": "28.000", "ItemSubTotal2": "99", "OrderDiscount": "0.001"},
+            {
+                "CurrencyCode": "KWD",
+                "ItemSubTotal1": "28.000",
+                "ItemSubTotal2": "99",
+                "OrderDiscount": "0.001",
+            },
             ["28.000", "98.999"],
         ),
     ],
@@ -73,7 +84,9 @@ def test_items_are_worth_what_is_left_after_discounts(caller: Brand, changes, ex
     assert amounts(caller) == expected
 
 
-ITEM_FIELDS = tuple(f"Item{name}{n}" for name in ("Sku", "Name", "Category", "Quantity", "SubTotal") for n in (1, 2))
+ITEM_FIELDS = tuple(
+    f"Item{name}{n}" for name in ("Sku", "Name", "Category", "Quantity", "SubTotal") for n in (1, 2)
+)
 
 
 def test_an_order_without_items_has_one_item(caller: Brand):

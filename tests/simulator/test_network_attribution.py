@@ -15,7 +15,9 @@ PARTNERS = (
     Partner(3, "Gone", active=False),
 )
 CLICKS = (
-    Click("blog-click", 1, NOON - timedelta(days=3), customer_id="known-customer", profile_id="known-profile"),
+    Click(
+        "blog-click", 1, NOON - timedelta(days=3), customer_id="known-customer", profile_id="known-profile"
+    ),
     Click("old-click", 1, NOON - timedelta(days=31)),
     Click("gone-click", 3, NOON - timedelta(days=1)),
     Click("journey", 1, NOON - timedelta(days=5)),
@@ -34,7 +36,9 @@ EVENT_TYPES = (
     EventType(12, "Elsewhere", campaign_id=2000),
     EventType(13, "No codes", credits_promo_codes=False),
 )
-SETUP = Setup(strict_clicks=True, partners=PARTNERS, clicks=CLICKS, promo_codes=CODES, event_types=EVENT_TYPES)
+SETUP = Setup(
+    strict_clicks=True, partners=PARTNERS, clicks=CLICKS, promo_codes=CODES, event_types=EVENT_TYPES
+)
 KEYS = ("ClickId", "CustomerId", "OrderPromoCode", "EventTypeId")
 EVENT = {"EventTypeId": 9876, "EventDate": "2026-11-20T12:00:00Z"}
 
@@ -112,7 +116,9 @@ def test_the_others_end_with_a_code_and_no_action(caller, sent, kind, reason):
 
 
 def test_an_event_of_88_days_is_processed_and_a_forced_one_of_398(caller):
-    oldest = caller.submit(EventDate="2026-08-24T12:00:00Z", ClickId="unknown", without=KEYS, EventTypeId=9876)
+    oldest = caller.submit(
+        EventDate="2026-08-24T12:00:00Z", ClickId="unknown", without=KEYS, EventTypeId=9876
+    )
     assert caller.reason(oldest) == "ACTION_REF_NOT_FOUND"  # looked at, unlike one second earlier
     forced = caller.submit(KEYS, EventTypeId=9876, MediaId=1, EventDate="2025-10-18T12:00:00Z")
     assert caller.reason(forced) == ""  # 398 days

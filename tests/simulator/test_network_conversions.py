@@ -1,5 +1,8 @@
 """What the network takes, what it refuses, and in which words."""
 
+import re
+from pathlib import Path
+
 import pytest
 import requests
 
@@ -34,10 +37,12 @@ def test_the_worked_example_is_queued_and_booked(caller: Brand):
     answer = caller.submit()
     assert answer.status_code == 200
     assert answer.json().keys() == {"Status", "QueuedUri"}
-    assert answer.json()["QueuedUri"].startswith(f"/Advertisers/{caller.network.books.setup.sid}/APISubmissions/A-")
+    assert answer.json()["QueuedUri"].startswith(
+        f"/Advertisers/{caller.network.books.setup.sid}/APISubmissions/A-"
+    )
     action = caller.action()
-    assert [pair for pair in action["form"]] == [list(pair) for pair in conversion().items()]
-    # 15 × 28/127 = 3.307… and 15 × 99/127 = 11.692…; the cent left goes to the larger remainder.
+    assert action["form"] == [list(pair) for pair in conversion().items()]
+    # 15 * 28/127 = 3.307… and 15 * 99/127 = 11.692…; the cent left goes to the larger remainder.
     assert [item["order_discount"] for item in action["items"]] == ["3.31", "11.69"]
     assert [item["amount"] for item in action["items"]] == ["24.69", "87.31"]
     assert action["amount"] == "112.00"  # 28.00 + 99.00 - 15.00
@@ -200,7 +205,12 @@ TAKEN = [
     {"CurrencyCode": "KWD", "ItemSubTotal1": "28.005"},
     {"CurrencyCode": "JPY", "ItemSubTotal1": "2800.00", "ItemSubTotal2": "99000", "OrderDiscount": "1500"},
     {"ItemSubTotal1": "9" * 12 + ".99"},
-    {"TrackingConsent": "true", "IpAddress": "2001:db8::1", "UserAgent": "Mozilla/5.0", "GiftPurchase": "false"},
+    {
+        "TrackingConsent": "true",
+        "IpAddress": "2001:db8::1",
+        "UserAgent": "Mozilla/5.0",
+        "GiftPurchase": "false",
+    },
 ]
 
 
@@ -212,7 +222,9 @@ def test_what_fits_is_booked_as_sent(caller: Brand, changes):
 
 
 def test_five_hundred_items_are_booked(caller: Brand):
-    form = conversion(without=tuple(name for name in conversion() if name.startswith(("Item", "OrderDiscount"))))
+    form = conversion(
+        without=tuple(name for name in conversion() if name.startswith(("Item", "OrderDiscount")))
+    )
     for number in range(1, 501):
         form |= {
             f"ItemSku{number}": f"SKU-{number}",
@@ -223,7 +235,7 @@ def test_five_hundred_items_are_booked(caller: Brand):
     assert caller.call("POST", "Conversions", data=form).status_code == 200
     action = caller.action()
     assert len(action["items"]) == 500
-    assert action["amount"] == "550.00"  # 500 × 1.10
+    assert action["amount"] == "550.00"  # 500 * 1.10
 
 
 @pytest.mark.parametrize(
@@ -249,8 +261,6 @@ def test_a_legacy_date_is_read_with_its_zone(caller: Brand):
 
 
 def test_the_table_holds_every_field_of_the_published_schema(reference):
-    import re
-
     yaml = (reference / "impact-openapi" / "impact-brand-conversions-v14.yaml").read_text()
     schema = yaml[yaml.index("ConversionPayload:\n      type: object") :]
     names = re.findall(r"^        ([A-Z][A-Za-z0-9]+)(\[i\])?:$", schema, re.MULTILINE)
@@ -270,8 +280,6 @@ def test_the_application_runs_under_any_wsgi_server():
 
 @pytest.fixture
 def reference():
-    from pathlib import Path
-
     folder = Path(__file__).parents[2].parent / "shared" / "reference"
     if not folder.is_dir():
         pytest.skip("the reference folder ../shared/reference is not on this machine")

@@ -1,5 +1,7 @@
 """The way from QUEUED to a result."""
 
+import dataclasses
+
 from impact_app.simulator.network import Setup
 
 from .brand import brand, conversion
@@ -72,8 +74,6 @@ def test_an_unknown_submission_is_404():
 
 
 def test_another_accounts_submission_is_not_shown():
-    import dataclasses
-
     first = Setup().accounts[0]
     setup = Setup(accounts=(first, dataclasses.replace(first, sid="IROther", number=2)))
     with brand(setup) as caller:
