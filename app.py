@@ -1,5 +1,13 @@
-"""The WSGI entry: `flask --app app`, `granian --interface wsgi app:app`."""
+"""The entry for servers and commands: `flask --app app …`, `granian --interface wsgi app:app`."""
+
+import sys
 
 from impact_app import create_app
+from impact_app.config import ConfigError
+from impact_app.wiring import log_to_stderr
 
-app = create_app()
+log_to_stderr()
+try:
+    app = create_app()
+except ConfigError as error:
+    sys.exit("The configuration cannot be used:\n" + "\n".join(f"- {fault}" for fault in error.faults))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
 from urllib3.util import Retry
 
 CONNECT_TIMEOUT = 5.0
@@ -67,7 +68,7 @@ class Http:
                 url,
                 data=body,
                 headers=dict(headers),
-                auth=auth,
+                auth=None if auth is None else HTTPBasicAuth(auth[0].encode(), auth[1].encode()),
                 timeout=self._timeout,
                 allow_redirects=False,
                 stream=True,

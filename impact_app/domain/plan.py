@@ -134,6 +134,11 @@ def plan(order: Order, rules: Rules, reported: Reported | None, context: Context
     return _first(order, rules, base, context.now, is_configured=target is not None)
 
 
+def taken_as_reported(order: Order, rules: Rules, context: Context) -> Reported:
+    """What impact.com would hold had it accepted the order as it is, whatever speaks against reporting it."""
+    return _as_reported(plan(order, rules, None, context).conversion)
+
+
 def _first(order: Order, rules: Rules, base: Plan, now: datetime, *, is_configured: bool) -> Plan:
     """An order impact.com does not know: report it, unless something speaks against it."""
     reason, detail = _objection(order, rules, base, now)

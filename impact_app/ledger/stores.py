@@ -90,9 +90,14 @@ class Stores:
     def connect(self, platform: str, domain: str, tokens: Tokens | None, *, now: datetime) -> Store:
         """Connect a store, or take up one that was here before with its settings and history as they were.
 
-        Deliveries that arrived before the store was known become due.
+        `tokens=None` leaves those it has. Deliveries that arrived before the store was known become due.
         """
-        values: dict[str, Any] = {"state": "connected", "uninstalled_at": None, **self._locked(tokens)}
+        values: dict[str, Any] = {
+            "state": "connected",
+            "installed_at": now,
+            "uninstalled_at": None,
+            **(self._locked(tokens) if tokens else {}),
+        }
         with self._database.write() as connection:
             known = stores.c.platform == platform, stores.c.domain == domain
             found = connection.execute(sa.update(stores).where(*known).values(values))
@@ -102,7 +107,7 @@ class Stores:
             connection.execute(
                 sa.update(deliveries)
                 .where(deliveries.c.platform == platform, deliveries.c.domain == domain)
-                .where(deliveries.c.state == "parked", deliveries.c.reason == "unknown_store")
+                .where(deliveries.c.state == "parked")
                 .values(state="pending", reason=None, detail=None, not_before=now, claimed_at=None)
             )
             row = connection.execute(sa.select(stores).where(*known)).one()
@@ -137,15 +142,34 @@ class Stores:
                 sa.update(stores).where(stores.c.id == store_id).values(reauthorize_reason=reason)
             )
 
-    def uninstall(self, platform: str, domain: str, *, now: datetime) -> bool:
-        """Forget the tokens and stop; settings and history stay for a re-install. False if unknown."""
-        with self._database.write() as connection:
-            found = connection.execute(
-                sa.update(stores)
-                .where(stores.c.platform == platform, stores.c.domain == domain)
-                .values(state="uninstalled", uninstalled_at=now, **self._locked(None))
-            )
+    def find_in(self, connection: sa.Connection, platform: str, domain: str) -> Store | None:
+        """The store as this transaction sees it."""
+        query = sa.select(stores).where(stores.c.platform == platform, stores.c.domain == domain)
+        row = connection.execute(query).one_or_none()
+        return None if row is None else _store(row)
+
+    def get_in(self, connection: sa.Connection, store_id: int) -> Store | None:
+        """The store as this transaction sees it."""
+        row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one_or_none()
+        return None if row is None else _store(row)
+
+    def uninstall_in(
+        self, connection: sa.Connection, store_id: int, *, since: datetime, now: datetime
+    ) -> bool:
+        """Forget the tokens and stop; settings and history stay for a re-install.
+
+        False where the store was connected anew after `since`: a late notice must not undo that.
+        """
+        found = connection.execute(
+            sa.update(stores)
+            .where(stores.c.id == store_id, stores.c.installed_at <= since)
+            .values(state="uninstalled", uninstalled_at=now, **self._locked(None))
+        )
         return bool(found.rowcount)
+
+    def save_scopes_in(self, connection: sa.Connection, store_id: int, scopes: str) -> None:
+        """Remember what the store grants now."""
+        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(scopes=scopes))
 
     def save_settings(
         self,
@@ -159,7 +183,8 @@ class Stores:
     ) -> None:
         """Save what the merchant set; `auth_token=None` keeps the one that is stored.
 
-        Other credentials than before lift the hold on their account.
+        Other credentials than before lift the hold on their account. Each save is a new version of the
+        settings, by which orders judged under an older one are found.
         """
         with self._database.write() as connection:
             row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
@@ -168,11 +193,10 @@ class Stores:
                 "campaign_id": campaign_id,
                 "event_type_id": event_type_id,
                 "rules": dict(rules),
+                "rules_version": row.rules_version + 1,
             }
             if auth_token is not None:
                 values["auth_token"] = self._vault.lock(auth_token)
-            if dict(rules) != row.rules:
-                values["rules_version"] = row.rules_version + 1
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
             if auth_token is not None or account_sid != row.account_sid:
                 _release(connection, account_sid)

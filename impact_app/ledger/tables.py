@@ -72,8 +72,9 @@ stores = sa.Table(
     # from impact.com: [{"code", "type", "partner"}], refreshed daily
     sa.Column("promo_codes", sa.JSON, nullable=False),
     sa.Column("promo_codes_at", Utc),
-    # ours
+    # ours: first connected, last installed, last removed
     sa.Column("connected_at", Utc, nullable=False),
+    sa.Column("installed_at", Utc, nullable=False),
     sa.Column("uninstalled_at", Utc),
     sa.UniqueConstraint("platform", "domain"),
 )
@@ -86,10 +87,8 @@ accounts = sa.Table(
     # NULL: not held. Held until the credentials change.
     sa.Column("held_reason", sa.String(40)),
     sa.Column("held_at", Utc),
-    # NULL: may call at once. Set from the network's rate answers.
+    # NULL or past: may call. Set from the network's rate answers.
     sa.Column("resume_at", Utc),
-    # NULL: the network has not said
-    sa.Column("calls_left", sa.Integer),
 )
 
 #: The inbox: what a platform delivered, before anybody has looked into it.
@@ -142,8 +141,8 @@ orders = sa.Table(
     sa.Column("number", sa.String(64), nullable=False),
     sa.Column("placed_at", Utc, nullable=False),
     sa.Column("changed_at", Utc, nullable=False),
-    # the newest neutral Order, as domain.orders has it
-    sa.Column("snapshot", sa.JSON, nullable=False),
+    # the newest neutral Order, as domain.orders has it, in JSON
+    sa.Column("snapshot", sa.Text, nullable=False),
     # the verdict: reported | withheld | waiting | attention, its reason, and what it rests on
     sa.Column("verdict", sa.String(12), nullable=False),
     sa.Column("reason", sa.String(40), nullable=False),
@@ -161,6 +160,11 @@ orders = sa.Table(
     sa.UniqueConstraint("store_id", "order_key"),
 )
 sa.Index("ix_orders_placed", orders.c.store_id, orders.c.placed_at)
+# The orders a change of settings must reach: few, whatever the table holds.
+_OPEN = orders.c.verdict.in_(("waiting", "attention"))
+sa.Index(
+    "ix_orders_open", orders.c.store_id, orders.c.rules_version, sqlite_where=_OPEN, postgresql_where=_OPEN
+)
 sa.Index("ix_orders_verdict", orders.c.store_id, orders.c.verdict, orders.c.reason)
 
 #: What impact.com has acknowledged of an order; one row for each (event type, order id) there.
@@ -194,14 +198,18 @@ steps = sa.Table(
     sa.Column("form", sa.JSON, nullable=False),
     # what impact.com holds once it has accepted this: the domain's Reported
     sa.Column("outcome_reported", sa.JSON, nullable=False),
-    # pending | in_flight | accepted | rejected | gave_up
+    # pending | in_flight | accepted | rejected | gave_up | replaced
     sa.Column("state", sa.String(12), nullable=False),
+    # why it is where it is: NULL until the first attempt
     sa.Column("reason", sa.String(40)),
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("not_before", Utc, nullable=False),
     # give up after this many hours counts from here; moved by a replay
     sa.Column("trying_since", Utc, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    # once true, the payload stays as it is: impact.com may hold it already
+    sa.Column("may_have_arrived", sa.Boolean, nullable=False, server_default=sa.false()),
     # NULL while nobody works on it
     sa.Column("claimed_at", Utc),
     sa.Column("claimed_by", sa.String(64)),

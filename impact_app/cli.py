@@ -1,0 +1,409 @@
+"""The commands under `flask`: each reads its words, calls one thing, and prints the answer.
+
+Exit status: 0 done; 1 it could not be done, with a sentence on stderr; 2 the command was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+import sqlalchemy as sa
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+from redis import RedisError
+
+from impact_app.domain.events import OrderSeen, Unreadable
+from impact_app.domain.mapping import PartnerCode, Target
+from impact_app.domain.orders import Order
+from impact_app.domain.reasons import EXPLANATIONS
+from impact_app.domain.rules import RuleError, Rules, read_rules
+from impact_app.ledger.orders import OrderFile, OrderSummary
+from impact_app.ledger.stores import Store, Tokens
+from impact_app.ledger.vault import Unreadable as SecretUnreadable
+from impact_app.pipeline.preview import preview as preview_order
+from impact_app.pipeline.preview import unwrapped
+from impact_app.pipeline.sweep import sweep as sweep_line
+from impact_app.stores.shopify.errors import ShopifyError
+from impact_app.stores.shopify.shop import shop_domain
+from impact_app.wiring import Services
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: The first delivery topic of each platform whose body is a whole order.
+_ORDER_TOPICS = {"shopify": "orders/paid"}
+
+
+def register(app: Flask) -> None:
+    """Give the app its commands."""
+    for command in (check_config, preview, stores, orders, sweep, up, worker, clock, simulator, demo):
+        app.cli.add_command(command)
+
+
+def _plainly(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Turn what may go wrong outside the program into one sentence."""
+
+    @wraps(function)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return function(*args, **kwargs)
+        except (Unreadable, SecretUnreadable, LookupError, ShopifyError) as fault:
+            raise click.ClickException(str(fault)) from None
+        except RuleError as fault:
+            raise click.UsageError("\n".join(fault.faults.values())) from None
+        except sa.exc.OperationalError as fault:
+            raise click.ClickException(f"The database does not answer: {fault.orig}") from None
+        except RedisError as fault:
+            raise click.ClickException(f"Redis does not answer: {fault}") from None
+
+    return run
+
+
+def _line() -> Services:
+    line: Services = current_app.extensions["impact"]
+    return line
+
+
+def _pairs(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE.")
+        found[name.strip()] = value
+    return found
+
+
+def _day(_context: click.Context, _option: click.Parameter, given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is no moment such as 2026-11-20T12:00:00+00:00.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_rule_option = click.option(
+    "--rule", "rules", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A rule; may be repeated."
+)
+
+
+@click.command("check-config")
+@with_appcontext
+def check_config() -> None:
+    """Say whether the environment can be used, and what is wrong if not."""
+    line = _line()
+    faults = [fault for fault in (_database_fault(line), _redis_fault(line)) if fault]
+    if faults:
+        raise click.ClickException("\n".join(faults))
+    config = line.config
+    click.echo(f"Configuration is fine. Database: {sa.make_url(config.database_url).render_as_string()}")
+    click.echo(f"Redis: {'embedded' if config.redis_embedded else 'from REDIS_URL'}. ", nl=False)
+    click.echo(f"Shopify: {'on' if config.shopify else 'off'}. impact.com: {config.impact_api_url}")
+
+
+def _database_fault(line: Services) -> str | None:
+    try:
+        with line.database.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except sa.exc.SQLAlchemyError as fault:
+        reason = getattr(fault, "orig", None) or fault
+        return f"DATABASE_URL: the database does not answer: {str(reason).strip()}"
+    return None
+
+
+def _redis_fault(line: Services) -> str | None:
+    if line.config.redis_embedded:
+        return None
+    try:
+        line.redis.ping()
+    except RedisError as fault:
+        return f"REDIS_URL: Redis does not answer: {fault}"
+    return None
+
+
+@click.command()
+@click.argument("platform", type=click.Choice(sorted(_ORDER_TOPICS)))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@_rule_option
+@click.option("--against", type=click.Path(path_type=Path), help="An earlier snapshot, taken as reported.")
+@click.option("--now", callback=_day, help="Judge as of this moment, not of the order's last change.")
+@with_appcontext
+@_plainly
+def preview(
+    platform: str, file: Path, rules: dict[str, str], against: Path | None, now: datetime | None
+) -> None:
+    """Read an order from FILE, send nothing, and print the decision as JSON."""
+    line = _line()
+    order = _order(line, platform, file)
+    earlier = _order(line, platform, against) if against else None
+    store = _only_store(line, platform)
+    own_rules: Rules = read_rules({**(store.rules if store else {}), **rules})
+    codes = store.promo_codes if store else ()
+    answer = preview_order(
+        order,
+        own_rules,
+        against=earlier,
+        target=Target((store and store.campaign_id) or "0", (store and store.event_type_id) or "0"),
+        account_sid=(store and store.account_sid) or "{AccountSID}",
+        partner_codes=[PartnerCode(code["code"], code["type"]) for code in codes],
+        now=now,
+    )
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _only_store(line: Services, platform: str) -> Store | None:
+    """The store whose ids and rules a preview takes: the one there is, if there is just one."""
+    found = [store for store in line.stores.all() if store.platform == platform]
+    return found[0] if len(found) == 1 else None
+
+
+def _order(line: Services, platform: str, file: Path) -> Order:
+    try:
+        body = click.open_file(str(file), "rb").read()
+    except OSError as fault:
+        raise click.ClickException(f"{file} cannot be read: {fault.strerror}.") from None
+    event = line.platforms[platform].read(_ORDER_TOPICS[platform], unwrapped(body))
+    if not isinstance(event, OrderSeen):
+        raise click.ClickException(f"{file} holds no order.")
+    return event.order
+
+
+stores = AppGroup("stores", help="Connect stores and list them.")
+
+
+@stores.command("add")
+@click.argument("platform", type=click.Choice(sorted(_ORDER_TOPICS)))
+@click.argument("domain")
+@click.option("--token", help="An access token of the platform's API.")
+@click.option(
+    "--client-credentials", is_flag=True, help="Ask Shopify for a token (app and store of one owner)."
+)
+@click.option("--account-sid", help="impact.com account SID.")
+@click.option("--auth-token", help="impact.com auth token.")
+@click.option("--campaign-id", help="impact.com campaign (program) id.")
+@click.option("--event-type-id", help="impact.com event type id.")
+@_rule_option
+@_plainly
+def stores_add(
+    platform: str,
+    domain: str,
+    token: str | None,
+    client_credentials: bool,
+    account_sid: str | None,
+    auth_token: str | None,
+    campaign_id: str | None,
+    event_type_id: str | None,
+    rules: dict[str, str],
+) -> None:
+    """Connect the store at DOMAIN without a browser and print its id; repeating it changes what is given."""
+    line = _line()
+    read_rules(rules)
+    checked = shop_domain(domain)
+    if checked is None:
+        raise click.BadParameter(f"{domain!r} is no domain such as example.myshopify.com.")
+    if client_credentials:
+        store = line.tokens.connect_with_client_credentials(checked)
+    else:
+        pasted = Tokens("pasted", token) if token else None
+        store = line.stores.connect(platform, checked, pasted, now=line.clock())
+    given = (account_sid, auth_token, campaign_id, event_type_id)
+    if any(given) or rules:
+        line.stores.save_settings(
+            store.id,
+            account_sid=account_sid or store.account_sid or "",
+            auth_token=auth_token,
+            campaign_id=campaign_id or store.campaign_id or "",
+            event_type_id=event_type_id or store.event_type_id or "",
+            rules={**store.rules, **rules},
+        )
+        line.settings_saved(store.id)
+    click.echo(store.id)
+
+
+@stores.command("list")
+@_plainly
+def stores_list() -> None:
+    """List the stores: id, platform, domain, state, and whether they can report."""
+    for store in _line().stores.all():
+        configured = "configured" if store.is_configured else "not configured"
+        click.echo(f"{store.id}\t{store.platform}\t{store.domain}\t{store.state}\t{configured}")
+
+
+orders = AppGroup("orders", help="Orders, their verdicts and the evidence.")
+
+
+@orders.command("list")
+@click.option("--store", "store_name", help="A store's id or domain; otherwise all stores.")
+@click.option("--verdict", type=click.Choice(["reported", "withheld", "waiting", "attention"]))
+@click.option("--reason", help="A reason's slug.")
+@click.option("--search", help="An order number, platform id or click id.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_plainly
+def orders_list(
+    store_name: str | None,
+    verdict: str | None,
+    reason: str | None,
+    search: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List orders with their verdicts, newest first."""
+    line = _line()
+    chosen = [_store(line, store_name)] if store_name else line.stores.all()
+    for store in chosen:
+        found = line.orders.list(store.id, verdict=verdict, reason=reason, search=search, limit=limit)
+        for order in found:
+            click.echo(_json(_summary(order, store)) if as_json else _row(order, store))
+
+
+@orders.command("show")
+@click.argument("store_name", metavar="STORE")
+@click.argument("order")
+@click.option("--json", "as_json", is_flag=True)
+@_plainly
+def orders_show(store_name: str, order: str, as_json: bool) -> None:
+    """Show the verdict of ORDER (platform id or number) of STORE (id or domain) with its evidence."""
+    line = _line()
+    store = _store(line, store_name)
+    file = _file(line, store, order)
+    click.echo(_json(asdict(file)) if as_json else "\n".join(_told(file, store)))
+
+
+@orders.command("replay")
+@click.argument("store_name", metavar="STORE")
+@click.argument("order")
+@_plainly
+def orders_replay(store_name: str, order: str) -> None:
+    """Ask the question of ORDER again, sending even what was refused before."""
+    line = _line()
+    store = _store(line, store_name)
+    click.echo(line.replay(store.id, _file(line, store, order).summary.order_key))
+
+
+@click.command()
+@with_appcontext
+@_plainly
+def sweep() -> None:
+    """Free what dead processes held and say what is due; the clock does this each minute."""
+    line = _line()
+    swept = sweep_line(line.inbox, line.outbox, line.clock)
+    for name in ("process", "review", "deliver"):
+        line.wake.soon(name)
+    click.echo(_json(asdict(swept)))
+
+
+@click.command()
+@with_appcontext
+def up() -> None:
+    """Run everything: Redis (if embedded), web, workers, clock; restarts what dies. Ctrl-C ends all."""
+    from impact_app.processes import run  # noqa: PLC0415 - only this command needs the supervisor
+
+    raise SystemExit(run(_line().config))
+
+
+@click.command()
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
+@with_appcontext
+def worker(processes: int) -> None:
+    """Run the workers."""
+    from impact_app.jobs.run import work  # noqa: PLC0415
+
+    work(_line().config, processes)
+
+
+@click.command()
+@with_appcontext
+def clock() -> None:
+    """Run the clock."""
+    from impact_app.jobs.run import tick  # noqa: PLC0415
+
+    tick(_line().config)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8085, show_default=True)
+def simulator(host: str, port: int) -> None:
+    """Run the pretend impact.com alone, with a page that shows its books."""
+    from impact_app.simulator.network import Setup, serve  # noqa: PLC0415
+
+    click.echo(f"Pretend impact.com: http://{host}:{port}/_simulator/ (Ctrl-C ends it)", err=True)
+    serve(host, port, Setup())
+
+
+@click.command()
+@click.option("--order", type=click.Path(path_type=Path), help="Your own order body instead of a made one.")
+@click.option("--once", is_flag=True, help="Exit after printing.")
+def demo(order: Path | None, once: bool) -> None:
+    """Show the main job with no account anywhere."""
+    from impact_app.simulator.demo import run  # noqa: PLC0415
+
+    raise SystemExit(run(order, once=once))
+
+
+def _store(line: Services, name: str) -> Store:
+    found = [store for store in line.stores.all() if name in {str(store.id), store.domain}]
+    if not found:
+        raise LookupError(f"There is no store {name!r}; `flask stores list` shows those there are.")
+    return found[0]
+
+
+def _file(line: Services, store: Store, order: str) -> OrderFile:
+    file = line.orders.show(store.id, order)
+    if file is None:
+        named = line.orders.list(store.id, search=order, limit=1)
+        file = line.orders.show(store.id, named[0].order_key) if named else None
+    if file is None:
+        raise LookupError(f"{store.domain} has no order {order!r} here.")
+    return file
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _summary(order: OrderSummary, store: Store) -> dict[str, Any]:
+    return {**asdict(order), "store": store.domain}
+
+
+def _row(order: OrderSummary, store: Store) -> str:
+    net = "" if order.net is None else f"{order.net} {order.currency}"
+    cells = (store.id, order.order_key, order.number, order.verdict, order.reason, net, order.carrier or "")
+    return "\t".join(str(cell) for cell in cells)
+
+
+def _told(file: OrderFile, store: Store) -> Iterable[str]:
+    one = file.summary
+    explained = EXPLANATIONS[one.reason]
+    yield f"Order {one.number} ({one.order_key}) of {store.domain}: {one.verdict}, {one.reason}"
+    yield f"  {explained.happened} {explained.next}"
+    if one.detail:
+        yield f"  {one.detail}"
+    for carrier in file.evidence.get("carriers", ()):
+        note = carrier["fault"] or ("used" if carrier["used"] else "not needed")
+        yield f"  carrier {carrier['carrier']} {carrier['name']}={carrier['value']!r}: {note}"
+    for item in file.evidence.get("items", ()):
+        left_out = "" if item["counts"] else " (left out)"
+        yield (
+            f"  item {item['sku']} x {item['quantity']}: list {item['list_price']}, paid {item['paid']}, "
+            f"tax {item['tax']}, discount {item['discount']}, net {item['net']}{left_out}"
+        )
+    for delivery in file.deliveries:
+        yield f"  delivery {delivery.received_at:%Y-%m-%d %H:%M:%S} {delivery.topic}: {delivery.reason}"
+    for step in file.steps:
+        yield f"  step {step.kind} {step.method} {step.path}: {step.state}"
+        for attempt in step.attempts:
+            yield (
+                f"    attempt {attempt.started_at:%Y-%m-%d %H:%M:%S}: {attempt.outcome}, {attempt.reason}, "
+                f"status {attempt.status}"
+            )

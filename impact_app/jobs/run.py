@@ -1,0 +1,47 @@
+"""The two long-running processes beside the web server: the workers and the clock."""
+
+from __future__ import annotations
+
+import logging
+
+import redis
+from rq import Queue
+from rq.cron import CronScheduler
+from rq.worker import SimpleWorker
+from rq.worker_pool import WorkerPool
+
+from impact_app.config import Config
+from impact_app.jobs import tasks
+from impact_app.pipeline.wake import Wake
+
+#: In order of priority: reading comes first, since it is quick and tells everything else what to do.
+QUEUES = ("process", "sweep", "review", "deliver")
+
+
+def work(config: Config, processes: int) -> None:
+    """Run `processes` workers until stopped. Each drains the database, so two are enough for one machine."""
+    connection = _connect(config)
+    # Whatever a killed worker left is looked for at once instead of at the next full minute.
+    Wake(connection).soon("sweep")
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    pool = WorkerPool(
+        [Queue(name, connection=connection) for name in QUEUES],
+        connection=connection,
+        num_workers=processes,
+        worker_class=SimpleWorker,
+    )
+    pool.start(logging_level="WARNING")
+
+
+def tick(config: Config) -> None:
+    """Run the clock until stopped: it only enqueues, so a missed beat delays and never loses."""
+    clock = CronScheduler(_connect(config), logging_level=logging.WARNING)
+    clock.register(tasks.sweep, queue_name="sweep", interval=60, result_ttl=0)
+    clock.register(tasks.hourly, queue_name="sweep", interval=3600, result_ttl=0)
+    clock.register(tasks.daily, queue_name="sweep", interval=86400, result_ttl=0)
+    clock.start()  # type: ignore[no-untyped-call]
+
+
+def _connect(config: Config) -> redis.Redis:
+    """Workers block on Redis while they wait for work, so this connection has no read time-out."""
+    return redis.Redis.from_url(config.redis_url, socket_connect_timeout=5.0, health_check_interval=30)

@@ -1,0 +1,79 @@
+"""What RQ runs: doorways. No arguments, no state; the rows say what is to be done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from impact_app.pipeline.forget import expire_bodies
+from impact_app.pipeline.promo_codes import refresh
+from impact_app.pipeline.sweep import sweep as sweep_line
+from impact_app.wiring import services
+
+#: One job works this long, then makes room for the other queues and is woken again.
+TURN = timedelta(seconds=20)
+
+
+def process() -> None:
+    """Work through the inbox."""
+    line = services()
+    line.wake.heard("process")
+    if line.processor.drain(line.clock() + TURN):
+        line.wake.soon("deliver")
+    if line.inbox.has_due(line.clock()):
+        line.wake.soon("process")
+
+
+def deliver() -> None:
+    """Work through the outbox, and come back when the next call is due."""
+    line = services()
+    line.wake.heard("deliver")
+    line.deliverer.drain(line.clock() + TURN)
+    _come_back_for_steps()
+
+
+def review() -> None:
+    """Judge anew what changed settings may have freed."""
+    line = services()
+    line.wake.heard("review")
+    if line.reviewer.drain(line.clock() + TURN):
+        line.wake.soon("deliver")
+    if line.reviewer.has_due():
+        line.wake.soon("review")
+
+
+def sweep() -> None:
+    """Free what dead processes held, and wake the queues that have work."""
+    line = services()
+    line.wake.heard("sweep")
+    swept = sweep_line(line.inbox, line.outbox, line.clock)
+    if swept.has_due_deliveries:
+        line.wake.soon("process")
+    if line.reviewer.has_due():
+        line.wake.soon("review")
+    _come_back_for_steps()
+
+
+def daily() -> None:
+    """Let raw bodies expire and learn the promo codes that partners own."""
+    line = services()
+    expire_bodies(line.database, line.clock())
+    refresh(line.stores, line.impact, line.clock())
+
+
+def hourly() -> None:
+    """Keep platform tokens alive that would run out unused."""
+    line = services()
+    if line.config.shopify is not None:
+        line.tokens.refresh_idle(line.clock())
+
+
+def _come_back_for_steps() -> None:
+    line = services()
+    now = line.clock()
+    due = line.outbox.next_due(now)
+    if due is None:
+        return
+    if due <= now:
+        line.wake.soon("deliver")
+    else:
+        line.wake.at("deliver", due)

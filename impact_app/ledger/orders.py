@@ -1,0 +1,343 @@
+"""Orders with their verdicts: written when judged, read by pages and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from impact_app.domain.money import of_minor
+from impact_app.domain.orders import Order
+from impact_app.domain.plan import Reported
+from impact_app.domain.reasons import Reason, Verdict
+from impact_app.ledger.codec import order_from, order_text, reported_from
+from impact_app.ledger.database import Database
+from impact_app.ledger.tables import attempts, conversions, deliveries, orders, steps, stores
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict as it is written down. `net_minor`: in the currency's smallest unit, None where unknown."""
+
+    verdict: Verdict
+    reason: Reason
+    detail: str
+    evidence: Mapping[str, Any]
+    rules_version: int
+    carrier: str | None
+    click_id: str | None
+    net_minor: int | None
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An order as the ledger holds it, locked for the rest of the transaction."""
+
+    row_id: int
+    order: Order
+    changed_at: datetime
+    reported: Reported | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSummary:
+    """One line of a list of orders. `net`: what impact.com pays on, None where it could not be worked out."""
+
+    id: int
+    store_id: int
+    order_key: str
+    number: str
+    placed_at: datetime
+    changed_at: datetime
+    verdict: Verdict
+    reason: Reason
+    detail: str
+    carrier: str | None
+    click_id: str | None
+    net: Decimal | None
+    currency: str
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFile:
+    """One call that was made for a step."""
+
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    reason: str
+    detail: str
+    status: int | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFile:
+    """One call to make or made, with its frozen form and every attempt."""
+
+    id: int
+    kind: str
+    method: str
+    path: str
+    form: Sequence[tuple[str, str]]
+    state: str
+    reason: str | None
+    created_at: datetime
+    not_before: datetime
+    tries: int
+    attempts: Sequence[AttemptFile]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFile:
+    """One delivery that spoke of the order."""
+
+    topic: str
+    received_at: datetime
+    state: str
+    reason: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """Everything known of one order."""
+
+    summary: OrderSummary
+    rules_version: int
+    evidence: Mapping[str, Any]
+    reported: Reported | None
+    deliveries: Sequence[DeliveryFile]
+    steps: Sequence[StepFile]
+
+
+class Orders:
+    """Reads orders, always of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list(
+        self,
+        store_id: int,
+        *,
+        verdict: str | None = None,
+        reason: str | None = None,
+        search: str | None = None,
+        limit: int = 50,
+        before_id: int | None = None,
+    ) -> list[OrderSummary]:
+        """Orders, newest first; `before_id` continues a list after its last row's id.
+
+        `search` matches the order's number, name, platform id or click id exactly.
+        """
+        query = sa.select(orders).where(orders.c.store_id == store_id)
+        if verdict:
+            query = query.where(orders.c.verdict == verdict)
+        if reason:
+            query = query.where(orders.c.reason == reason)
+        if search:
+            text = search.strip()
+            query = query.where(
+                sa.or_(
+                    orders.c.number == text.removeprefix("#"),
+                    orders.c.order_key == text,
+                    orders.c.click_id == text,
+                )
+            )
+        if before_id is not None:
+            query = query.where(orders.c.id < before_id)
+        with self._database.read() as connection:
+            return [
+                _summary(row) for row in connection.execute(query.order_by(orders.c.id.desc()).limit(limit))
+            ]
+
+    def counts(self, store_id: int) -> dict[str, int]:
+        """How many orders have each verdict."""
+        query = (
+            sa.select(orders.c.verdict, sa.func.count().label("orders"))
+            .where(orders.c.store_id == store_id)
+            .group_by(orders.c.verdict)
+        )
+        with self._database.read() as connection:
+            found = {row.verdict: row.orders for row in connection.execute(query)}
+        return {verdict.value: found.get(verdict.value, 0) for verdict in Verdict}
+
+    def show(self, store_id: int, order_key: str) -> OrderFile | None:
+        """The whole file of one order, or None if this store has no such order."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                sa.select(orders, stores.c.platform, stores.c.domain)
+                .join(stores, stores.c.id == orders.c.store_id)
+                .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
+            ).one_or_none()
+            if row is None:
+                return None
+            return OrderFile(
+                summary=_summary(row),
+                rules_version=row.rules_version,
+                evidence=row.evidence,
+                reported=_reported(connection, row.id),
+                deliveries=_deliveries(connection, row.platform, row.domain, order_key),
+                steps=_steps(connection, row.id),
+            )
+
+    def outdated(self, limit: int) -> Sequence[tuple[int, str]]:
+        """Store and platform id of orders that wait or need attention, judged under older settings."""
+        query = (
+            sa.select(orders.c.store_id, orders.c.order_key)
+            .join(stores, stores.c.id == orders.c.store_id)
+            .where(orders.c.verdict.in_([Verdict.WAITING.value, Verdict.ATTENTION.value]))
+            .where(orders.c.rules_version < stores.c.rules_version, stores.c.state == "connected")
+            .order_by(orders.c.id)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [(row.store_id, row.order_key) for row in connection.execute(query)]
+
+
+def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | None:
+    """The order as known, kept from everybody else until the transaction ends."""
+    row = connection.execute(
+        sa.select(orders.c.id, orders.c.snapshot, orders.c.changed_at)
+        .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return None
+    return Known(row.id, order_from(row.snapshot), row.changed_at, _reported(connection, row.id))
+
+
+def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime) -> None:
+    """Make the row of an order that may be new; two who come at once make one row."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(
+        insert(orders)
+        .values(
+            store_id=store_id,
+            order_key=order.key,
+            number=order.number,
+            placed_at=order.placed_at,
+            changed_at=order.changed_at,
+            snapshot=order_text(order),
+            verdict=Verdict.WAITING.value,
+            reason=Reason.QUEUED.value,
+            detail="",
+            evidence={},
+            rules_version=0,
+            currency=order.currency,
+            created_at=now,
+            judged_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, now: datetime) -> None:
+    """Write down an order's newest state and its verdict."""
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.id == row_id)
+        .values(
+            number=order.number,
+            placed_at=order.placed_at,
+            changed_at=order.changed_at,
+            snapshot=order_text(order),
+            verdict=judged.verdict.value,
+            reason=judged.reason.value,
+            detail=judged.detail,
+            evidence=dict(judged.evidence),
+            rules_version=judged.rules_version,
+            carrier=judged.carrier,
+            click_id=judged.click_id,
+            net_minor=judged.net_minor,
+            currency=judged.currency,
+            judged_at=now,
+        )
+    )
+
+
+def mark(
+    connection: sa.Connection, row_id: int, verdict: Verdict, reason: Reason, detail: str, now: datetime
+) -> None:
+    """Change only the verdict of an order, as its call's fate does."""
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.id == row_id)
+        .values(verdict=verdict.value, reason=reason.value, detail=detail, judged_at=now)
+    )
+
+
+def _reported(connection: sa.Connection, row_id: int) -> Reported | None:
+    value = connection.scalar(sa.select(conversions.c.reported).where(conversions.c.order_row_id == row_id))
+    return None if value is None else reported_from(value)
+
+
+def _deliveries(connection: sa.Connection, platform: str, domain: str, order_key: str) -> list[DeliveryFile]:
+    rows = connection.execute(
+        sa.select(deliveries)
+        .where(
+            deliveries.c.platform == platform,
+            deliveries.c.domain == domain,
+            deliveries.c.order_key == order_key,
+        )
+        .order_by(deliveries.c.id)
+    )
+    return [DeliveryFile(row.topic, row.received_at, row.state, row.reason, row.detail) for row in rows]
+
+
+def _steps(connection: sa.Connection, row_id: int) -> list[StepFile]:
+    made = connection.execute(
+        sa.select(steps).where(steps.c.order_row_id == row_id).order_by(steps.c.id)
+    ).all()
+    tried = connection.execute(
+        sa.select(attempts).where(attempts.c.step_id.in_([row.id for row in made])).order_by(attempts.c.id)
+    ).all()
+    return [_step(row, [one for one in tried if one.step_id == row.id]) for row in made]
+
+
+def _step(row: Any, tried: list[Any]) -> StepFile:
+    return StepFile(
+        id=row.id,
+        kind=row.kind,
+        method=row.method,
+        path=row.path,
+        form=[(name, value) for name, value in row.form],
+        state=row.state,
+        reason=row.reason,
+        created_at=row.created_at,
+        not_before=row.not_before,
+        tries=row.tries,
+        attempts=[
+            AttemptFile(
+                one.started_at, one.ended_at, one.outcome, one.reason, one.detail, one.status, one.answer
+            )
+            for one in tried
+        ],
+    )
+
+
+def _summary(row: Any) -> OrderSummary:
+    return OrderSummary(
+        id=row.id,
+        store_id=row.store_id,
+        order_key=row.order_key,
+        number=row.number,
+        placed_at=row.placed_at,
+        changed_at=row.changed_at,
+        verdict=Verdict(row.verdict),
+        reason=Reason(row.reason),
+        detail=row.detail,
+        carrier=row.carrier,
+        click_id=row.click_id,
+        net=None if row.net_minor is None else of_minor(row.net_minor, row.currency).amount,
+        currency=row.currency,
+        judged_at=row.judged_at,
+    )

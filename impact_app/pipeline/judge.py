@@ -1,0 +1,159 @@
+"""One order's question, asked again: what should impact.com hold, and what is the step there?
+
+Everything happens in the caller's transaction, with the order's row locked, so that two who judge the same
+order at once do it one after the other and the second finds nothing left to do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from impact_app.domain.evidence import evidence
+from impact_app.domain.mapping import PartnerCode, Target
+from impact_app.domain.orders import Order
+from impact_app.domain.plan import Context, Plan, Step, Submit, plan
+from impact_app.domain.privacy import trimmed
+from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
+from impact_app.domain.rules import Rules, read_rules
+from impact_app.ledger import orders, outbox
+from impact_app.ledger.orders import Judged, Known
+from impact_app.ledger.outbox import NewStep, OpenStep
+from impact_app.ledger.stores import Store
+from impact_app.transports.api.request import call
+
+
+def arrived(connection: sa.Connection, store: Store, order: Order, now: datetime) -> Reason:
+    """Take in a snapshot of an order and judge it; an older one than is known changes nothing."""
+    rules = read_rules(store.rules)
+    order = trimmed(order, rules)
+    orders.begin(connection, store.id, order, now)
+    known = orders.lock(connection, store.id, order.key)
+    assert known is not None
+    if order.changed_at < known.changed_at:
+        return Reason.OLDER_SNAPSHOT
+    _judge(connection, store, order, known, rules, now)
+    return Reason.JUDGED
+
+
+def again(
+    connection: sa.Connection, store: Store, order_key: str, now: datetime, *, insist: bool = False
+) -> bool:
+    """Judge a known order anew, as after a call was settled or rules changed; False if it is unknown.
+
+    `insist` sends even what was refused before in exactly this form.
+    """
+    known = orders.lock(connection, store.id, order_key)
+    if known is None:
+        return False
+    _judge(connection, store, known.order, known, read_rules(store.rules), now, insist=insist)
+    return True
+
+
+def _judge(
+    connection: sa.Connection,
+    store: Store,
+    order: Order,
+    known: Known,
+    rules: Rules,
+    now: datetime,
+    *,
+    insist: bool = False,
+) -> None:
+    found = plan(order, rules, known.reported, _context(store, now))
+    waiting = outbox.open_step(connection, known.row_id)
+    verdict, reason, detail = found.verdict, found.reason, found.detail
+    if waiting is not None and waiting.state == "in_flight":
+        # Its answer decides; the order is judged again as soon as that is in.
+        verdict, reason, detail = Verdict.WAITING, Reason.QUEUED, ""
+    elif waiting is not None and _must_stay(waiting, store):
+        # impact.com may hold it: the payload stays, and the order is judged again after the answer.
+        verdict, reason, detail = _standing(waiting)
+        if insist:
+            outbox.revive(connection, waiting.id, now)
+    else:
+        verdict, reason, detail = _put(connection, store, known, found, waiting, now, insist=insist)
+    if reason is Reason.UNCHANGED:
+        reason = Reason.ACCEPTED
+    orders.write(connection, known.row_id, order, _judged(store, order, found, verdict, reason, detail), now)
+
+
+def _put(
+    connection: sa.Connection,
+    store: Store,
+    known: Known,
+    found: Plan,
+    waiting: OpenStep | None,
+    now: datetime,
+    *,
+    insist: bool,
+) -> tuple[Verdict, Reason, str]:
+    """Bring the outbox in line with the plan: keep, replace or write the order's one open step."""
+    wanted = _new_step(store, found.step)
+    if waiting is not None:
+        if wanted is not None and _same(waiting, wanted, store):
+            if insist:
+                outbox.revive(connection, waiting.id, now)
+                return Verdict.WAITING, Reason.QUEUED, ""
+            return _standing(waiting)
+        if not outbox.replace(connection, waiting.id, now):
+            return Verdict.WAITING, Reason.QUEUED, ""
+    if wanted is not None:
+        outbox.write(connection, store.id, known.row_id, store.account_sid or "", wanted, now)
+    return found.verdict, found.reason, found.detail
+
+
+def _must_stay(waiting: OpenStep, store: Store) -> bool:
+    """Whether this call may already stand at impact.com, so that another payload could double or differ."""
+    is_ours = waiting.account_sid == store.account_sid
+    return is_ours and waiting.may_have_arrived and waiting.state in {"pending", "gave_up"}
+
+
+def _standing(waiting: OpenStep) -> tuple[Verdict, Reason, str]:
+    """The verdict that a step gives its order: its own reason, or that it is queued."""
+    reason = Reason(waiting.reason) if waiting.reason else Reason.QUEUED
+    verdict = EXPLANATIONS[reason].verdict
+    return verdict or Verdict.WAITING, reason, waiting.detail
+
+
+def _same(waiting: OpenStep, wanted: NewStep, store: Store) -> bool:
+    return (
+        waiting.method == wanted.method
+        and waiting.path == wanted.path
+        and waiting.account_sid == store.account_sid
+        and [tuple(pair) for pair in waiting.form] == list(wanted.form)
+    )
+
+
+def _new_step(store: Store, step: Step | None) -> NewStep | None:
+    if step is None:
+        return None
+    made = call(step, store.account_sid or "")
+    kind = "submit" if isinstance(step, Submit) else "reverse" if made.method == "DELETE" else "modify"
+    return NewStep(kind, made.method, made.path, made.form, step.result)  # type: ignore[arg-type]
+
+
+def _context(store: Store, now: datetime) -> Context:
+    target = (
+        Target(store.campaign_id, store.event_type_id)
+        if store.is_configured and store.campaign_id and store.event_type_id
+        else None
+    )
+    codes = [PartnerCode(code["code"], code.get("type", "LI")) for code in store.promo_codes]
+    return Context(target, codes, now)
+
+
+def _judged(store: Store, order: Order, found: Plan, verdict: Verdict, reason: Reason, detail: str) -> Judged:
+    net = found.conversion.net
+    return Judged(
+        verdict=verdict,
+        reason=reason,
+        detail=detail,
+        evidence=evidence(order, found),
+        rules_version=store.rules_version,
+        carrier=found.attribution.carrier,
+        click_id=found.attribution.click_id,
+        net_minor=net.minor if net.fits else None,
+        currency=net.currency,
+    )

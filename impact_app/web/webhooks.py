@@ -1,0 +1,81 @@
+"""Where platforms deliver: check the signature on the raw bytes, keep the delivery, answer. Nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+import structlog
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from impact_app.ledger.inbox import Delivery
+from impact_app.pipeline.receive import NotKept
+from impact_app.stores.shopify.shop import shop_domain
+from impact_app.stores.shopify.signature import BadSignature, verify
+from impact_app.wiring import Services
+
+log = structlog.get_logger()
+
+webhooks = Blueprint("webhooks", __name__)
+
+#: The largest order body Shopify is known to send is a fraction of this.
+BODY_LIMIT = 8 * 1024 * 1024
+
+
+@webhooks.post("/shopify/webhooks")
+def shopify() -> Response:
+    """Keep one Shopify delivery. 200 once it is on disk; 503 asks Shopify to send it again."""
+    line: Services = current_app.extensions["impact"]
+    if line.config.shopify is None:
+        return _said(404, "Shopify is switched off here: SHOPIFY_API_KEY and SHOPIFY_API_SECRET are not set.")
+    request.max_content_length = BODY_LIMIT
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        return _said(413, f"The body is larger than {BODY_LIMIT} bytes.")
+    try:
+        verify(body, request.headers.get("X-Shopify-Hmac-Sha256"), line.config.shopify.secrets)
+    except BadSignature as fault:
+        log.warning("delivery.refused", fault=str(fault))
+        return _said(401, f"The signature does not hold: {fault}.")
+    shop, topic = shop_domain(request.headers.get("X-Shopify-Shop-Domain")), _header("Topic", 64)
+    if shop is None or topic is None:
+        return _said(400, "X-Shopify-Shop-Domain or X-Shopify-Topic is missing or malformed.")
+    delivery = Delivery(
+        platform="shopify",
+        domain=shop,
+        topic=topic,
+        delivery_key=_header("Webhook-Id", 128) or hashlib.sha256(body).hexdigest(),
+        event_id=_header("Event-Id", 128),
+        api_version=_header("API-Version", 16),
+        triggered_at=_moment(_header("Triggered-At", 64)),
+        received_at=line.clock(),
+        body=body,
+    )
+    try:
+        line.receiver.keep(delivery)
+    except NotKept as fault:
+        return _said(503, f"{fault} Send it again.")
+    return _said(200, "Kept.")
+
+
+def _header(name: str, most: int) -> str | None:
+    """A Shopify header fit for its column; None where it is missing, too long or unprintable."""
+    value = request.headers.get(f"X-Shopify-{name}", "").strip()
+    return value if value and len(value) <= most and value.isprintable() else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _said(status: int, sentence: str) -> Response:
+    answer = Response(f"{sentence}\n", status=status, mimetype="text/plain")
+    if status == 503:
+        answer.headers["Retry-After"] = "5"
+    return answer

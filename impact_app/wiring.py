@@ -1,0 +1,180 @@
+"""The one place where things are constructed and handed to one another."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import redis
+import structlog
+
+from impact_app.config import Config, read_config
+from impact_app.http import Http
+from impact_app.ledger.database import Database
+from impact_app.ledger.inbox import Inbox
+from impact_app.ledger.orders import Orders
+from impact_app.ledger.outbox import Outbox
+from impact_app.ledger.schema import upgrade
+from impact_app.ledger.stores import Store, Stores
+from impact_app.ledger.vault import Vault
+from impact_app.pipeline.deliver import Deliverer
+from impact_app.pipeline.process import Platform, Processor, ProductFacts
+from impact_app.pipeline.products import Products
+from impact_app.pipeline.receive import Receiver
+from impact_app.pipeline.review import Reviewer
+from impact_app.pipeline.tokens import TokenKeeper, redis_locks
+from impact_app.pipeline.wake import Wake
+from impact_app.stores.shopify import reading as shopify_reading
+from impact_app.stores.shopify.api import AdminApi
+from impact_app.stores.shopify.install import TokenEndpoint
+from impact_app.transports.api.client import ImpactApi
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Services:
+    """Everything a process works with, made when first asked for.
+
+    Below the domain nothing asks for the time by itself: `clock` is handed down from here.
+    """
+
+    config: Config
+    clock: Callable[[], datetime] = utc_now
+
+    @cached_property
+    def database(self) -> Database:
+        database = Database(self.config.database_url)
+        upgrade(database)
+        return database
+
+    @cached_property
+    def stores(self) -> Stores:
+        return Stores(self.database, Vault(self.config.secret_keys))
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        return Inbox(self.database)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self.database)
+
+    @cached_property
+    def orders(self) -> Orders:
+        return Orders(self.database)
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        return connect_redis(self.config)
+
+    @cached_property
+    def wake(self) -> Wake:
+        return Wake(self.redis)
+
+    @cached_property
+    def http(self) -> Http:
+        return Http()
+
+    @cached_property
+    def receiver(self) -> Receiver:
+        return Receiver(self.inbox, lambda: self.wake.soon("process"))
+
+    @cached_property
+    def impact(self) -> ImpactApi:
+        return ImpactApi(self.http, self.config.impact_api_url)
+
+    @cached_property
+    def processor(self) -> Processor:
+        return Processor(self.database, self.inbox, self.stores, self.platforms, self.clock)
+
+    @cached_property
+    def deliverer(self) -> Deliverer:
+        return Deliverer(self.database, self.outbox, self.stores, self.impact, self.clock)
+
+    @cached_property
+    def reviewer(self) -> Reviewer:
+        return Reviewer(self.database, self.stores, self.orders, self.clock)
+
+    @cached_property
+    def platforms(self) -> dict[str, Platform]:
+        """Every platform the app knows, one line each."""
+        return {"shopify": Platform(shopify_reading.read, self._shopify_facts)}
+
+    @property
+    def tokens(self) -> TokenKeeper:
+        """Shopify's access tokens. Raises LookupError while Shopify is switched off."""
+        if self._shopify is None:
+            raise LookupError("Shopify is switched off: set SHOPIFY_API_KEY and SHOPIFY_API_SECRET.")
+        return self._shopify[0]
+
+    def settings_saved(self, store_id: int) -> None:
+        """Have everything that waits looked at under the new settings."""
+        self.reviewer.settings_saved(store_id)
+        self.wake.soon("review")
+        self.wake.soon("deliver")
+
+    def replay(self, store_id: int, order_key: str) -> str | None:
+        """Ask one order's question again, sending even what was refused; what came of it, None if unknown."""
+        if not self.reviewer.replay(store_id, order_key):
+            return None
+        self.wake.soon("deliver")
+        file = self.orders.show(store_id, order_key)
+        return f"Judged again: {file.summary.verdict}, {file.summary.reason}." if file else None
+
+    @cached_property
+    def _shopify(self) -> tuple[TokenKeeper, Products] | None:
+        shopify = self.config.shopify
+        if shopify is None:
+            return None
+        # Short time-outs: an order never waits long for what only makes its report nicer.
+        http = Http(connect=2.0, read=5.0)
+        tokens = TokenKeeper(
+            self.stores, TokenEndpoint(http, shopify), clock=self.clock, locks=redis_locks(self.redis)
+        )
+        return tokens, Products(self.database, tokens, AdminApi(http, shopify), clock=self.clock)
+
+    def _shopify_facts(self, store: Store, product_ids: Sequence[str]) -> Mapping[str, ProductFacts]:
+        return self._shopify[1].facts(store, product_ids) if self._shopify else {}
+
+
+def connect_redis(config: Config) -> redis.Redis:
+    """A connection with short time-outs: Redis only wakes, so nobody waits for it."""
+    return redis.Redis.from_url(
+        config.redis_url, socket_connect_timeout=1.0, socket_timeout=2.0, health_check_interval=30
+    )
+
+
+_services: tuple[int, Services] | None = None
+
+
+def services() -> Services:
+    """This process's services, from the environment. Raises `ConfigError`."""
+    global _services  # noqa: PLW0603 - one set a process, made anew after a fork
+    if _services is None or _services[0] != os.getpid():
+        _services = (os.getpid(), Services(read_config()))
+    return _services[1]
+
+
+def log_to_stderr() -> None:
+    """One JSON line an event, with ids and facts; never bodies, tokens or addresses."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
