@@ -64,8 +64,7 @@ class Books:
         """Forget everything but the set-up: submissions, actions, calls, rate windows and faults."""
         with self._lock:
             self._clear()
-            self.faults.clear()
-            self.faults.met.clear()
+            self.faults.forget()
 
     def change_setup(self, setup: Setup) -> None:
         """Use another set-up from now on; what is booked stays as it is."""

@@ -86,7 +86,7 @@ class Faults:
         self._share = 0.0
         self._kinds: tuple[Fault, ...] = ()
         self._random = random.Random(0)  # noqa: S311 - repeatable by its seed, nothing secret
-        self.met: Counter[str] = Counter()
+        self._met: Counter[str] = Counter()
 
     def script(self, *entries: Fault | str) -> None:
         """Add faults to be played once each, in order; `none` lets a call pass."""
@@ -105,6 +105,18 @@ class Faults:
             self._script.clear()
             self._share = 0.0
 
+    def forget(self) -> None:
+        """Clear script and share, and the count of what was met."""
+        self.clear()
+        with self._lock:
+            self._met.clear()
+
+    @property
+    def met(self) -> dict[str, int]:
+        """How often each fault was met so far, by name."""
+        with self._lock:
+            return dict(sorted(self._met.items()))
+
     @property
     def waiting(self) -> int:
         """How many entries of the script have not been played."""
@@ -116,7 +128,7 @@ class Faults:
             drawn = self._from_script(method, path) or self._from_share(method, path)
             if drawn is None or drawn.manner == "none":
                 return None
-            self.met[drawn.name] += 1
+            self._met[drawn.name] += 1
             return drawn
 
     def _from_script(self, method: str, path: str) -> Fault | None:

@@ -62,7 +62,7 @@ class NetworkServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         # A client that goes away, or a connection closed by `stop`, is nothing to report.
-        if not isinstance(sys.exception(), OSError | ValueError):
+        if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def stop(self) -> None:
@@ -241,9 +241,9 @@ def serve(host: str, port: int, setup: Setup | None = None) -> None:
         raise SystemExit(
             f"The simulator cannot listen on {host}:{port}: {error.strerror}. Choose a free port."
         ) from None
-    _announce(f"http://{host}:{server.server_address[1]}", books.setup)
     previous = signal.signal(signal.SIGTERM, _leave)
     try:
+        _announce(f"http://{host}:{server.server_address[1]}", books.setup)
         server.serve_forever(poll_interval=0.1)
     except (KeyboardInterrupt, SystemExit):
         pass
