@@ -42,7 +42,7 @@
 
     // A copy is "<milliseconds since 1970>.<click id>".
     const read = (copy) => {
-      const [, time, value] = /^(\d+)\.(.+)/.exec(copy) || [];
+      const [, time, value] = /^(\d+)\.([^]+)/.exec(copy) || [];
       return usable(value) && Date.now() - time < lifetime && { value, time: +time };
     };
 

@@ -269,8 +269,9 @@ def _properties() -> Mapping[str, str]:
 
 def _visitor() -> Visitor:
     landing: tuple[str | None, str | None] = (None, None)
+    decided = request.cookies.get("_consent")
     # Shopify records a visit's landing page only as far as the visitor agreed.
-    if not _shop().consent_required or "m1" in request.cookies.get("_consent", ""):
+    if "m1" in decided if decided else not _shop().consent_required:
         landing = current_app.config["LANDINGS"].get(request.cookies.get("_visit"), landing)
     return Visitor(
         email=request.form.get("email", "").strip()[:200] or EMAIL,
@@ -288,10 +289,11 @@ def _refused(error: CartError) -> Answer:
 
 
 def _lost(error: HTTPException) -> Answer:
-    words = "There is nothing here. The shop forgets carts and checkouts when it is started anew."
-    if error.code != 404:
-        words = "The shop could not do that. Go back and try again."
-    return make_response(render_template("lost.html", title="Nothing here", words=words), error.code)
+    title, words = "That did not work", "The shop could not do that. Go back and try again."
+    if error.code == 404:
+        title = "Nothing here"
+        words = "There is nothing here. The shop forgets carts and checkouts when it is started anew."
+    return make_response(render_template("lost.html", title=title, words=words), error.code)
 
 
 def _money(cents: int) -> str:
