@@ -259,6 +259,14 @@ def test_a_foreign_redirect_or_app_is_not_installed(admin: RunningAdmin) -> None
     assert admin.store.tokens.codes == {}
 
 
+def test_an_online_token_belongs_to_the_user_and_leaves_the_offline_one_alone(admin: RunningAdmin) -> None:
+    offline = exchange(admin).json()["access_token"]
+    online = exchange(admin, requested_token_type=oauth.ONLINE_TOKEN).json()
+    assert (online["associated_user"]["id"], online["expires_in"]) == (oauth.USER_ID, 86_400)
+    for token in (offline, online["access_token"]):
+        assert post(admin, SHOP, token).status_code == 200
+
+
 def test_an_uninstalled_app_has_no_tokens_and_gets_none(admin: RunningAdmin) -> None:
     token = exchange(admin).json()["access_token"]
     admin.store.uninstall()
@@ -607,10 +615,12 @@ def test_faults_come_in_order_and_only_where_they_belong(admin: RunningAdmin) ->
     assert codes == ["THROTTLED", "MAX_COST_EXCEEDED", "ACCESS_DENIED"]
     page = post(admin, SHOP, token)
     assert (page.status_code, page.headers["Content-Type"]) == (502, "text/html")
+    admin.store.faults.append(faults.reply(401, {"error": "invalid_request"}, "token"))
     assert exchange(admin).status_code == 500
+    assert exchange(admin).json() == {"error": "invalid_request"}
     assert exchange(admin).status_code == 200
     assert admin.store.faults == []
-    assert [call.status for call in admin.store.calls] == [429, 200, 200, 200, 502, 500, 200]
+    assert [call.status for call in admin.store.calls] == [429, 200, 200, 200, 502, 500, 401, 200]
 
 
 def test_answers_can_be_late_or_never_come(admin: RunningAdmin) -> None:

@@ -50,8 +50,10 @@ SCHEMA = build_schema(Path(__file__).with_name("admin.graphql").read_text(encodi
 
 
 def create_admin(store: PretendStore, *more: PretendStore) -> Flask:
-    """A WSGI app that answers for these stores; without a shop in the path, for the one in the Host header or
-    the first."""
+    """A WSGI app that answers for these stores.
+
+    Without a shop in the path it answers for the one in the Host header, else for the first.
+    """
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's own provider has it
     stores = {each.domain: each for each in (store, *more)}

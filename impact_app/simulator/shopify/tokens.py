@@ -128,7 +128,7 @@ class TokenBook:
         if used is None:
             return None
         used.refreshed_at = used.refreshed_at or now
-        used.predecessor = None
+        used.predecessor = None  # one step back is all that counts; a longer chain would only grow
         grant = self.expiring(used.scopes, client_secret, now)
         grant.predecessor = used
         return grant
