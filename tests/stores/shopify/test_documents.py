@@ -1,0 +1,71 @@
+"""Every GraphQL document fits Shopify's own schema, in both versions that may answer."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLSchema,
+    NoDeprecatedCustomRule,
+    OperationType,
+    build_client_schema,
+    get_operation_ast,
+    parse,
+    validate,
+)
+
+from impact_app.config import SHOPIFY_API_VERSION
+from impact_app.stores.shopify import documents
+
+SCHEMAS = Path(__file__).parents[4] / "shared" / "reference" / "shopify-schema"
+DOCUMENTS = {name: text for name, text in vars(documents).items() if name.isupper()}
+
+
+@cache
+def schema_file(version: str) -> dict[str, Any]:
+    path = SCHEMAS / f"admin_{version}.json.gz"
+    if not path.exists():
+        pytest.skip(f"Shopify's schema of {version} is not beside the project, so nothing can be compared.")
+    content: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return content
+
+
+@cache
+def schema(version: str) -> GraphQLSchema:
+    # Shopify deprecates fields that an interface still has; graphql-core objects to that, we need not.
+    return build_client_schema(schema_file(version)["data"], assume_valid=True)
+
+
+def test_there_are_documents_to_check() -> None:
+    assert "PRODUCT_FACTS" in DOCUMENTS
+
+
+@pytest.mark.parametrize("version", ["2026-07", SHOPIFY_API_VERSION])
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_document_is_valid(version: str, name: str) -> None:
+    assert validate(schema(version), parse(DOCUMENTS[name])) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_document_is_one_named_query(name: str) -> None:
+    operation = get_operation_ast(parse(DOCUMENTS[name]))
+
+    assert operation is not None
+    assert operation.operation is OperationType.QUERY  # the client repeats, which a mutation may not survive
+    assert operation.name is not None
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_deprecated_field_is_asked_for(name: str) -> None:
+    assert validate(schema(SHOPIFY_API_VERSION), parse(DOCUMENTS[name]), [NoDeprecatedCustomRule]) == []
+
+
+def test_a_wrong_document_would_be_found() -> None:
+    wrong = documents.PRODUCT_FACTS.replace("productType", "productKind")
+
+    assert len(validate(schema(SHOPIFY_API_VERSION), parse(wrong))) == 1
