@@ -398,6 +398,23 @@ def test_a_write_that_fails_once_is_tried_again(visitor: Visitor, fault: Callabl
     assert visitor.written() == [{"im_ref": "abc"}] * 2
 
 
+def test_an_error_in_json_counts_as_one_for_a_private_attribute_too(
+    open_storefront: OpenStorefront, visit: Visit
+) -> None:
+    visitor = visit(open_storefront(embed_settings={"cart_attribute": "__im_ref"}))
+    visitor.page.clock.install()
+    visitor.page.route(
+        "**/cart/update.js", lambda route: route.fulfill(status=429, json={"status": 429}), times=1
+    )
+    visitor.land("?im_ref=abc")
+    visitor.page.get_by_role("button", name="Accept").click()
+    visitor.page.evaluate("() => fetch('/cart.js')")
+    visitor.page.clock.run_for(1500)
+    visitor.until_told("abc")
+    assert visitor.kept().cart == {"__im_ref": "abc"}
+    assert visitor.written() == [{"__im_ref": "abc"}] * 2
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_write_that_always_fails_is_given_up_after_two(
     visitor: Visitor, fault: Callable[[Route], None]
