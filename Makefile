@@ -23,3 +23,9 @@ install: $(VENV)/.runtime $(VENV)/.dev
 lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --group dev -c requirements.txt -o tests/requirements.txt
+
+demo: $(VENV)/.runtime
+	@$(BIN)/flask --app app demo $(if $(ORDER),--order "$(ORDER)") $(if $(filter 1,$(ONCE)),--once)
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/flask --app app up

@@ -346,7 +346,7 @@ def simulator(host: str, port: int) -> None:
 @click.option("--once", is_flag=True, help="Exit after printing.")
 def demo(order: Path | None, once: bool) -> None:
     """Show the main job with no account anywhere."""
-    from impact_app.simulator.demo import run  # noqa: PLC0415
+    from impact_app.demo import run  # noqa: PLC0415
 
     raise SystemExit(run(order, once=once))
 

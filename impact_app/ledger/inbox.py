@@ -101,6 +101,17 @@ class Inbox:
             )
         return freed.rowcount
 
+    def fate(self, platform: str, domain: str, delivery_key: str) -> tuple[str, str, str | None] | None:
+        """State, detail and order of one delivery; None where it never came."""
+        query = sa.select(deliveries).where(
+            deliveries.c.platform == platform,
+            deliveries.c.domain == domain,
+            deliveries.c.delivery_key == delivery_key,
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.reason or row.state, row.detail or "", row.order_key)
+
     def has_due(self, now: datetime) -> bool:
         query = sa.select(deliveries.c.id).where(
             deliveries.c.state == "pending", deliveries.c.claimed_at.is_(None), deliveries.c.not_before <= now
