@@ -98,8 +98,11 @@ pidfile={_escaped(str(pid))}
 
 
 def _program(name: str, command: str) -> str:
+    # The lowest starts first and stops last: everything else says goodbye to Redis.
+    priority = 1 if name == "redis" else 10
     return f"""[program:{name}]
 command={_escaped(command)}
+priority={priority}
 directory={_escaped(str(Path.cwd()))}
 autorestart=true
 startsecs=1

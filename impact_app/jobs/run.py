@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import redis
+import structlog
 from rq import Queue
 from rq.cron import CronScheduler
 from rq.worker import SimpleWorker
@@ -13,6 +15,8 @@ from rq.worker_pool import WorkerPool
 from impact_app.config import Config
 from impact_app.jobs import tasks
 from impact_app.pipeline.wake import Wake
+
+log = structlog.get_logger()
 
 #: In order of priority: reading comes first, since it is quick and tells everything else what to do.
 QUEUES = ("process", "sweep", "review", "deliver")
@@ -43,5 +47,16 @@ def tick(config: Config) -> None:
 
 
 def _connect(config: Config) -> redis.Redis:
-    """Workers block on Redis while they wait for work, so this connection has no read time-out."""
-    return redis.Redis.from_url(config.redis_url, socket_connect_timeout=5.0, health_check_interval=30)
+    """A connection to a Redis that answers; one that is still starting is waited for.
+
+    Workers block on it while they wait for work, so it has no read time-out.
+    """
+    connection = redis.Redis.from_url(config.redis_url, socket_connect_timeout=5.0, health_check_interval=30)
+    while True:
+        try:
+            connection.ping()
+        except redis.RedisError as fault:
+            log.warning("redis.awaited", fault=type(fault).__name__)
+            time.sleep(0.5)
+        else:
+            return connection
