@@ -1,0 +1,33 @@
+"""The web: thin doorways to the line. `register` gives them to an app."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask
+
+from impact_app.web.embedded import embedded
+from impact_app.web.errors import register_errors
+from impact_app.web.headers import register_headers
+from impact_app.web.health import health
+from impact_app.web.pages import pages
+from impact_app.web.password import password
+from impact_app.web.shopify_install import shopify_install
+from impact_app.web.webhooks import webhooks
+from impact_app.web.words import register_words
+
+#: A browser stays signed in this long after its last request.
+SIGNED_IN = timedelta(hours=12)
+
+
+def register(app: Flask) -> None:
+    """Give the app its routes, its error pages and the headers of every answer."""
+    app.config["PERMANENT_SESSION_LIFETIME"] = SIGNED_IN
+    app.config["WTF_CSRF_TIME_LIMIT"] = int(SIGNED_IN.total_seconds())
+    register_errors(app)
+    register_headers(app)
+    register_words(app)
+    for blueprint in (webhooks, shopify_install, embedded, password, health):
+        app.register_blueprint(blueprint)
+    app.register_blueprint(pages, url_prefix="/stores/<int:store_id>")
+    app.register_blueprint(pages, url_prefix="/shopify", name="embedded")
