@@ -85,7 +85,8 @@ class Products:
     def _asked(self, store: Store, missing: Sequence[str]) -> dict[str, ProductFacts]:
         """What Shopify says of the missing ones within the budget, each answer kept as it comes."""
         found: dict[str, ProductFacts] = {}
-        if not missing or self._clock() < self._resting.get(store.id, self._clock()):
+        rests_until = self._resting.get(store.id)
+        if not missing or (rests_until is not None and self._clock() < rests_until):
             return found
         ends = time.monotonic() + self._budget
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from datetime import timedelta
 
@@ -176,3 +177,13 @@ def test_stores_do_not_see_one_anothers_products(shop: Shop, store: Store) -> No
     other = shop.stores.connect("shopify", "other.myshopify.com", None, now=shop.clock())
 
     assert products.facts(other, ["1"]) == {}
+
+
+def test_a_clock_that_moves_between_two_looks_still_asks(shop: Shop, store: Store) -> None:
+    ticks = itertools.count()
+    api = AdminApi(shop.http, shop.shopify)
+    products = Products(
+        shop.database, shop.keeper, api, clock=lambda: shop.clock() + timedelta(microseconds=next(ticks))
+    )
+
+    assert products.facts(store, ["1"]) == {"1": BOARD}
