@@ -114,10 +114,15 @@ class Stores:
         return _store(row)
 
     def save_tokens(self, store_id: int, tokens: Tokens) -> None:
-        """Replace all tokens at once, so that no moment knows only one of a pair."""
+        """Replace all tokens at once, so that no moment knows only one of a pair.
+
+        A store that was removed meanwhile stays without.
+        """
         with self._database.write() as connection:
             connection.execute(
-                sa.update(stores).where(stores.c.id == store_id).values(**self._locked(tokens))
+                sa.update(stores)
+                .where(stores.c.id == store_id, stores.c.state == "connected")
+                .values(**self._locked(tokens))
             )
 
     def tokens(self, store_id: int) -> Tokens | None:
