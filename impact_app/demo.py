@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import structlog
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +37,7 @@ from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.deliveries import post
 from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, OrderSpec, encode, order_body
 from impact_app.simulator.shopify.store import PretendStore, Product
-from impact_app.simulator.storefront import running_storefront
+from impact_app.simulator.storefront import RunningStorefront, running_storefront
 from impact_app.wiring import Services
 
 SHOP = "impact-demo.myshopify.com"
@@ -50,35 +52,44 @@ class Failed(Exception):
 
 def run(order: Path | None, *, once: bool) -> int:
     """Start everything, send one order through, print what was booked; the exit status."""
-    screen, told = Console(), Console(stderr=True)
+    # The parts of the line that run in this process say nothing; their log is not what is shown.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    screen, told = _console(), _console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _everything(told) as stage:
+        with running_demo(told) as stage:
             _play(stage, order, screen, told)
             if not once:
                 _stay(stage, screen)
         return 0
     except Failed as fault:
-        told.print(f"[bold red]The demo failed:[/] {fault}", highlight=False)
+        told.print("[bold red]The demo failed:[/]", end=" ")
+        told.print(str(fault), highlight=False, markup=False)
         return 1
     except KeyboardInterrupt:
         return 0 if not once else 130
 
 
+def _console(*, stderr: bool = False) -> Console:
+    """As wide as the terminal; what is read by a program is never cut to fit one."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=160)
+
+
 @dataclass(frozen=True)
-class _Stage:
+class Stage:
     """Everything that runs while the demo lasts."""
 
     config: Config
     line: Services
     network: RunningNetwork
     admin: RunningAdmin
-    shop_url: str
+    shop: RunningStorefront
     store_id: int
 
 
 @contextlib.contextmanager
-def _everything(told: Console) -> Iterator[_Stage]:
+def running_demo(told: Console) -> Iterator[Stage]:
     """All processes in a folder of their own, ended and removed with the block."""
     folder = Path(tempfile.mkdtemp(prefix="impact-demo-"))
     secret = secrets.token_hex(16)
@@ -93,8 +104,12 @@ def _everything(told: Console) -> Iterator[_Stage]:
         shop = stack.enter_context(running_storefront(webhook_url=webhooks, secret=secret, shop_domain=SHOP))
         stack.callback(_end, _start(config, environment))
         line = Services(config)
-        _wait(told, "Starting Redis, web, workers and clock", lambda: _is_ready(config), _START_SECONDS)
-        yield _Stage(config, line, network, admin, shop.url, _connect(line, store, network))
+        try:
+            _wait(told, "Starting Redis, web, workers and clock", lambda: _is_ready(config), _START_SECONDS)
+        except Failed as fault:
+            log = (config.instance_path / "log").read_text(errors="replace")
+            raise Failed(f"{fault} The processes' log ends with:\n{log[-1500:]}") from None
+        yield Stage(config, line, network, admin, shop, _connect(line, store, network))
 
 
 def _environment(
@@ -164,7 +179,7 @@ def _connect(line: Services, store: PretendStore, network: RunningNetwork) -> in
     return connected.id
 
 
-def _play(stage: _Stage, order: Path | None, screen: Console, told: Console) -> None:
+def _play(stage: Stage, order: Path | None, screen: Console, told: Console) -> None:
     body, notes = _own(order) if order else (_made(stage.admin.store), [])
     for note in notes:
         told.print(f"Note: {note}", highlight=False)
@@ -182,7 +197,7 @@ def _play(stage: _Stage, order: Path | None, screen: Console, told: Console) -> 
     _print(stage, file, screen)
 
 
-def _is_settled(stage: _Stage, key: str) -> bool:
+def _is_settled(stage: Stage, key: str) -> bool:
     fate = stage.line.inbox.fate("shopify", SHOP, key)
     if fate is None or fate[0] == "pending":
         return False
@@ -251,7 +266,7 @@ def _as_of_now(order: dict[str, Any], placed: datetime) -> tuple[bytes, list[str
     return encode(order), notes
 
 
-def _print(stage: _Stage, file: OrderFile, screen: Console) -> None:
+def _print(stage: Stage, file: OrderFile, screen: Console) -> None:
     one = file.summary
     explained = EXPLANATIONS[one.reason]
     setup = stage.network.books.setup
@@ -295,10 +310,9 @@ def _head(file: OrderFile, action: dict[str, Any]) -> Table:
 
 def _items(action: dict[str, Any]) -> Table:
     table = Table(title="Items", title_justify="left")
-    table.add_column("SKU")
-    table.add_column("Name")
-    table.add_column("Category")
-    for name in ("Units", "Before discount", "Discount", "Share of order discount", "Pays on"):
+    for name in ("SKU", "Name", "Category"):
+        table.add_column(name, overflow="fold")
+    for name in ("Units", "List", "Item discount", "Order discount", "Pays on"):
         table.add_column(name, justify="right")
     for item in action["items"]:
         table.add_row(
@@ -314,10 +328,10 @@ def _items(action: dict[str, Any]) -> Table:
     return table
 
 
-def _stay(stage: _Stage, screen: Console) -> None:
+def _stay(stage: Stage, screen: Console) -> None:
     screen.print()
     screen.print(f"Admin page:           {stage.config.app_url}/   password: {stage.config.admin_password}")
-    screen.print(f"Partner's link:       {stage.shop_url}/go   click it, buy, and watch the order appear")
+    screen.print(f"Partner's link:       {stage.shop.url}/go   click it, buy, and watch the order appear")
     screen.print(f"Books of impact.com:  {stage.network.url}/_simulator/")
     screen.print("Ctrl-C ends everything.")
     while True:

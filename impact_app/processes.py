@@ -98,7 +98,8 @@ pidfile={_escaped(str(pid))}
 
 
 def _program(name: str, command: str) -> str:
-    # The lowest starts first and stops last: everything else says goodbye to Redis.
+    # The lowest starts first and stops last: everything else says goodbye to Redis. Only the parent is told
+    # to stop, since it tells its children itself; told twice, a worker waits for ever.
     priority = 1 if name == "redis" else 10
     return f"""[program:{name}]
 command={_escaped(command)}
@@ -109,7 +110,7 @@ startsecs=1
 startretries=1000000
 stopsignal=TERM
 stopwaitsecs=12
-stopasgroup=true
+stopasgroup=false
 killasgroup=true
 stdout_logfile=/dev/fd/2
 stdout_logfile_maxbytes=0

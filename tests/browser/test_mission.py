@@ -1,0 +1,76 @@
+"""The whole mission, with nothing pretended but the shop and impact.com: from a partner's link to the booking."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+from rich.console import Console
+
+from impact_app.demo import Stage, running_demo
+from impact_app.domain.reasons import Reason, Verdict
+from impact_app.simulator.storefront import RunningStorefront
+
+from .visiting import Visitor
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """Redis, web, workers and clock as `make demo` starts them."""
+    with running_demo(Console(stderr=True)) as running:
+        yield running
+
+
+def settled(stage: Stage, order_key: str) -> None:
+    """Wait until the line has come to a verdict that no longer waits."""
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        file = stage.line.orders.show(stage.store_id, order_key)
+        if file is not None and file.summary.verdict is not Verdict.WAITING:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"order {order_key} has no verdict after 30 seconds")
+
+
+def test_from_partner_link_to_booked_conversion(
+    stage: Stage, visit: Callable[[RunningStorefront], Visitor]
+) -> None:
+    visitor = visit(stage.shop)
+    visitor.page.goto(stage.shop.url + "/go?click=Qx~7:Ab-9&product=oak-board")
+    visitor.accept()
+    visitor.page.get_by_label("Quantity").fill("3")
+    visitor.page.get_by_role("button", name="Add to cart").click()
+    visitor.page.get_by_role("button", name="Check out").click()
+    visitor.page.get_by_label("Promo code").fill("welcome10")
+    order = visitor.pay()
+    order_key = str(order["id"])
+    settled(stage, order_key)
+
+    [action] = stage.network.books.actions_of_order(order_key)
+    # Three boards at 33.00 less 10 %; shipping 5.00 is not reported.
+    assert action.amount == 3 * Decimal("33.00") - Decimal("9.90")
+    assert action.conversion.fields["ClickId"] == "Qx~7:Ab-9"
+    assert action.conversion.fields["OrderPromoCode"] == "WELCOME10"
+    file = stage.line.orders.show(stage.store_id, order_key)
+    assert file is not None
+    assert (file.summary.verdict, file.summary.reason) == (Verdict.REPORTED, Reason.ACCEPTED)
+    assert file.summary.carrier == "cart_attribute"
+    assert file.summary.net == Decimal("89.10")
+
+
+def test_without_consent_nothing_is_reported(
+    stage: Stage, visit: Callable[[RunningStorefront], Visitor]
+) -> None:
+    visitor = visit(stage.shop)
+    visitor.page.goto(stage.shop.url + "/go?click=refused&product=oak-board")
+    visitor.decline()
+    order = visitor.buy()
+    order_key = str(order["id"])
+    settled(stage, order_key)
+
+    assert stage.network.books.actions_of_order(order_key) == []
+    file = stage.line.orders.show(stage.store_id, order_key)
+    assert file is not None
+    assert (file.summary.verdict, file.summary.reason) == (Verdict.WITHHELD, Reason.NO_CLICK_OR_CODE)
