@@ -1,4 +1,4 @@
-"""The whole mission, with nothing pretended but the shop and impact.com: from a partner's link to the booking."""
+"""The whole mission: from a partner's link to the booking, with only the shop and impact.com pretended."""
 
 from __future__ import annotations
 
