@@ -12,6 +12,9 @@ from impact_app.domain.orders import Order
 #: impact.com's limit for a click id (Brand API v14, Conversions, `ClickId`).
 CLICK_LIMIT = 64
 
+#: The former official app's own mark on carts and lines (its storefront script, undated capture).
+FORMER_MARKS = frozenset({"irclickid", "_irclickid"})
+
 
 class Carrier(StrEnum):
     """What brought the click id to us, the most trusted first."""

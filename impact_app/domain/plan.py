@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from impact_app.domain.attribution import Attribution, attribute
+from impact_app.domain.attribution import FORMER_MARKS, Attribution, attribute
 from impact_app.domain.figures import LineFigures, Sums, line_figures, sums
 from impact_app.domain.mapping import Conversion, PartnerCode, Target, conversion, route
 from impact_app.domain.money import Money, zero
@@ -19,9 +19,6 @@ from impact_app.domain.rules import Route, Rules
 
 #: impact.com processes no conversion older than this (API implementation guide).
 AGE_LIMIT = timedelta(days=88)
-
-#: The former official app's own mark on carts and lines (reference of its storefront script).
-_FORMER_MARKS = {"irclickid", "_irclickid"}
 
 
 #: Stands in while the merchant has set no campaign: the order is judged all the same, and waits.
@@ -191,7 +188,7 @@ def _from_former_app(order: Order, rules: Rules) -> bool:
         return False
     carried = {name for name, _ in order.attributes}
     carried |= {name for line in order.lines for name, _ in line.properties}
-    return bool(carried & _FORMER_MARKS)
+    return bool(carried & FORMER_MARKS)
 
 
 def _later(order: Order, rules: Rules, reported: Reported, base: Plan) -> Plan:

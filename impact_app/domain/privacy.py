@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from impact_app.domain.attribution import spellings
+from impact_app.domain.attribution import FORMER_MARKS, spellings
 from impact_app.domain.orders import Customer, Order
 from impact_app.domain.rules import Rules
 
@@ -14,7 +14,7 @@ _NOBODY = Customer(id="", email_sha1="", email_sha256="", is_new=None)
 
 def trimmed(order: Order, rules: Rules) -> Order:
     """The order without attributes that carry no click, and without visitor data the rules do not send."""
-    names = {name for parameter in rules.parameters for name in spellings(parameter)}
+    names = FORMER_MARKS | {name for parameter in rules.parameters for name in spellings(parameter)}
     return replace(
         order,
         attributes=_named(order.attributes, names),
@@ -29,5 +29,5 @@ def redacted(order: Order) -> Order:
     return replace(order, customer=_NOBODY, ip_address="", user_agent="", landing_url="")
 
 
-def _named(pairs: Iterable[tuple[str, str]], names: set[str]) -> tuple[tuple[str, str], ...]:
+def _named(pairs: Iterable[tuple[str, str]], names: frozenset[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in pairs if name in names)

@@ -188,8 +188,8 @@ class Stores:
     ) -> None:
         """Save what the merchant set; `auth_token=None` keeps the one that is stored.
 
-        Other credentials than before lift the hold on their account. Each save is a new version of the
-        settings, by which orders judged under an older one are found.
+        Saving lifts a hold on the account: the credentials are others, or may do more than before. Each save
+        is a new version of the settings, by which orders judged under an older one are found.
         """
         with self._database.write() as connection:
             row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
@@ -203,8 +203,7 @@ class Stores:
             if auth_token is not None:
                 values["auth_token"] = self._vault.lock(auth_token)
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
-            if auth_token is not None or account_sid != row.account_sid:
-                _release(connection, account_sid)
+            _release(connection, account_sid)
 
     def credentials(self, store_id: int) -> Credentials | None:
         """What to call impact.com with, or None while the merchant has set nothing."""
