@@ -58,6 +58,8 @@ class Config:
     shopify: ShopifyConfig | None
     impact_api_url: str
     admin_password: str
+    # the password was made just now, so that somebody must be told it
+    admin_password_is_new: bool
 
 
 _Report = Callable[[str], None]
@@ -115,6 +117,7 @@ def read_config(environ: Mapping[str, str] | None = None) -> Config:
     instance = Path(env.text("INSTANCE_PATH") or "instance").absolute()
     _make_instance(instance, faults.append)
     redis_url = env.text("REDIS_URL")
+    had_password = (instance / "admin_password").exists()
     config = Config(
         secret_keys=_secret_keys(env, instance, faults.append),
         app_url=env.url("APP_URL", "http://localhost:5000"),
@@ -126,6 +129,7 @@ def read_config(environ: Mapping[str, str] | None = None) -> Config:
         shopify=_shopify(env, faults.append),
         impact_api_url=env.url("IMPACT_API_URL", "https://api.impact.com"),
         admin_password=_admin_password(env, instance, faults.append),
+        admin_password_is_new=not had_password and (instance / "admin_password").exists(),
     )
     if faults:
         raise ConfigError(faults)
