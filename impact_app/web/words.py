@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from flask import Flask
 
+from impact_app.domain.money import exponent
 from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
 
 VERDICTS: dict[str, str] = {
@@ -39,7 +40,7 @@ _WORDS = {
 
 def register_words(app: Flask) -> None:
     """Give the templates these words."""
-    app.jinja_env.filters.update(moment=moment, money=money, words=words, why=why, actor=actor)
+    app.jinja_env.filters.update(moment=moment, money=money, figure=figure, words=words, why=why, actor=actor)
     app.jinja_env.globals["VERDICTS"] = VERDICTS
 
 
@@ -50,9 +51,14 @@ def moment(value: datetime) -> str:
 
 def money(value: Decimal | str | None, currency: str) -> str:
     """An amount with its currency, as "1,234.50 EUR"."""
-    if value is None or value == "":
-        return "unknown"
-    return f"{Decimal(value):,f} {currency}"
+    return "unknown" if value is None or value == "" else f"{figure(value, currency)} {currency}"
+
+
+def figure(value: Decimal | str, currency: str) -> str:
+    """An amount with at least the currency's decimals, as "1,234.50"; it is padded, never rounded."""
+    amount = Decimal(value)
+    places = max(exponent(currency), -int(amount.as_tuple().exponent))
+    return f"{amount:,.{places}f}"
 
 
 def words(slug: object) -> str:

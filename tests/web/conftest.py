@@ -31,7 +31,6 @@ SECRET = "shpss_0123456789abcdef0123456789abcdef"
 HTML = {"Accept": "text/html"}
 
 
-
 @dataclass
 class FixedClock:
     now: datetime = field(default=datetime(2026, 11, 20, 12, 0, tzinfo=UTC))
@@ -58,7 +57,8 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self._words))
+        """What is to be read, with the signs for times and minus as a keyboard has them."""
+        return re.sub(r"\s+", " ", " ".join(self._words)).translate({0xD7: "x", 0x2212: "-"})
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         got = dict(attrs)
@@ -95,8 +95,8 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def network() -> Iterator[RunningNetwork]:
-    with running_network() as running:
+def network(clock: FixedClock) -> Iterator[RunningNetwork]:
+    with running_network(clock=clock) as running:
         yield running
 
 
@@ -145,12 +145,16 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def store(services: Services) -> Store:
-    return services.stores.connect("shopify", "one.myshopify.com", Tokens("pasted", "t1"), now=services.clock())
+    return services.stores.connect(
+        "shopify", "one.myshopify.com", Tokens("pasted", "t1"), now=services.clock()
+    )
 
 
 @pytest.fixture
 def other(services: Services) -> Store:
-    return services.stores.connect("shopify", "two.myshopify.com", Tokens("pasted", "t2"), now=services.clock())
+    return services.stores.connect(
+        "shopify", "two.myshopify.com", Tokens("pasted", "t2"), now=services.clock()
+    )
 
 
 @pytest.fixture
@@ -189,7 +193,7 @@ def add_order(services: Services, store: Store, key: str, **columns: Any) -> int
         **columns,
     }
     with services.database.write() as connection:
-        return int(connection.execute(orders.insert().values(**row)).inserted_primary_key[0])
+        return int(connection.execute(orders.insert().values(**row).returning(orders.c.id)).scalar_one())
 
 
 def add_step(services: Services, store: Store, order_id: int, **columns: Any) -> int:
@@ -211,7 +215,7 @@ def add_step(services: Services, store: Store, order_id: int, **columns: Any) ->
         **columns,
     }
     with services.database.write() as connection:
-        return int(connection.execute(steps.insert().values(**row)).inserted_primary_key[0])
+        return int(connection.execute(steps.insert().values(**row).returning(steps.c.id)).scalar_one())
 
 
 def add_attempt(services: Services, step_id: int, **columns: Any) -> None:

@@ -1,0 +1,237 @@
+"""The list of orders and the file of one: what stands there, in which order, and what Replay does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from impact_app.domain.reasons import EXPLANATIONS, Reason
+from impact_app.ledger.stores import Store
+from impact_app.web.pages import PAGE_SIZE
+from impact_app.wiring import Services
+from tests.web.conftest import HTML, Page, add_attempt, add_delivery, add_order, add_step, page_of
+
+EVIDENCE: dict[str, Any] = {
+    "carriers": [
+        {"carrier": "cart_attribute", "name": "im_ref", "value": "click-1", "used": True, "fault": ""},
+        {
+            "carrier": "landing_url",
+            "name": "im_ref",
+            "value": "<b>",
+            "used": False,
+            "fault": "not a click id",
+        },
+    ],
+    "codes": ["SUMMER", "VIP"],
+    "promo_code": "SUMMER",
+    "route": None,
+    "campaign_id": "1000",
+    "event_type_id": "9876",
+    "items": [
+        {
+            "sku": "MUG",
+            "title": "Mug",
+            "quantity": 2,
+            "list_price": "28.00",
+            "paid": "25.00",
+            "tax": "0.00",
+            "subtotal": "28.00",
+            "discount": "3.00",
+            "net": "25.00",
+            "counts": True,
+        }
+    ],
+    "sums": {
+        "currency": "EUR",
+        "items_as_ordered": "25.00",
+        "store_as_ordered": "25.01",
+        "items_now": "25.00",
+        "store_now": "25.01",
+        "left_out": "0.00",
+        "fault": "0.01 EUR apart",
+    },
+    "consent": {"asked": True, "purposes": ["marketing", {"analytics": None}]},
+}
+
+
+def shown(client: FlaskClient, store: Store, query: str = "") -> Page:
+    answer = client.get(f"/stores/{store.id}/orders{query}", headers=HTML)
+    assert answer.status_code == 200
+    return page_of(answer)
+
+
+def keys(page: Page) -> list[str]:
+    return [link.split("/")[-1] for link in page.links if "/orders/" in link]
+
+
+def test_an_order_is_one_line_with_all_that_matters(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    add_order(
+        services,
+        store,
+        "900",
+        number="1001",
+        verdict="reported",
+        reason="accepted",
+        carrier="cart_attribute",
+        net_minor=123456,
+        placed_at=services.clock() - timedelta(hours=2),
+    )
+
+    text = shown(signed_in, store).text
+    for part in (
+        "1001",
+        "Reported",
+        "impact.com has accepted the conversion.",
+        "20 Nov 2026, 10:00 UTC",
+        "Cart attribute",
+        "1,234.56 EUR",
+    ):
+        assert part in text
+
+
+def test_amounts_follow_their_currency(signed_in: FlaskClient, store: Store, services: Services) -> None:
+    add_order(services, store, "1", net_minor=5000, currency="JPY")
+    add_order(services, store, "2", net_minor=5000, currency="KWD")
+    add_order(services, store, "3", net_minor=None)
+
+    text = shown(signed_in, store).text
+    assert "5,000 JPY" in text
+    assert "5.000 KWD" in text
+    assert "unknown" in text
+
+
+def test_verdicts_filter_and_searches_find(signed_in: FlaskClient, store: Store, services: Services) -> None:
+    add_order(services, store, "1", number="1001")
+    add_order(services, store, "2", number="1002", verdict="attention", reason="gave_up", click_id="Click-2")
+    add_order(services, store, "3", number="1003", verdict="attention", reason="refused")
+
+    assert keys(shown(signed_in, store)) == ["3", "2", "1"]
+    assert keys(shown(signed_in, store, "?verdict=attention")) == ["3", "2"]
+    assert keys(shown(signed_in, store, "?search=1001")) == ["1"]
+    assert keys(shown(signed_in, store, "?search=%231001")) == ["1"]
+    assert keys(shown(signed_in, store, "?search=Click-2")) == ["2"]
+    assert keys(shown(signed_in, store, "?search=3")) == ["3"]
+    assert keys(shown(signed_in, store, "?search=nothing")) == []
+    page = shown(signed_in, store, "?verdict=attention&search=1003")
+    assert keys(page) == ["3"]
+    assert (page.fields["verdict"], page.fields["search"]) == ("attention", "1003")
+    for counted in ("All (3)", "Needs attention (2)", "Not reported (1)", "Waiting (0)"):
+        assert counted in page.text
+
+
+def test_pages_of_the_list_meet_every_order_once(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    total = 2 * PAGE_SIZE + 1
+    for n in range(total):
+        add_order(services, store, f"k{n}", verdict="waiting", reason="queued")
+
+    seen: list[str] = []
+    sizes: list[int] = []
+    query = "?verdict=waiting"
+    while query:
+        page = shown(signed_in, store, query)
+        sizes.append(len(keys(page)))
+        seen += keys(page)
+        query = next((link[link.index("?") :] for link in page.links if "before=" in link), "")
+
+    assert sizes == [PAGE_SIZE, PAGE_SIZE, 1]
+    assert seen == [f"k{n}" for n in reversed(range(total))]
+
+
+@pytest.mark.parametrize(
+    "query", ["?verdict=fine", "?before=x", "?before=-1", f"?before={2**63}", "?before=٣"]
+)
+def test_a_list_that_does_not_exist_is_a_404(signed_in: FlaskClient, store: Store, query: str) -> None:
+    assert signed_in.get(f"/stores/{store.id}/orders{query}", headers=HTML).status_code == 404
+
+
+@pytest.mark.parametrize("search", ["%00", "%ED%A0%80", "'%20OR%201=1--", "%25", "x" * 3000])
+def test_a_strange_search_finds_nothing(
+    signed_in: FlaskClient, store: Store, services: Services, search: str
+) -> None:
+    add_order(services, store, "1")
+
+    assert keys(shown(signed_in, store, f"?search={search}")) in ([], ["1"])
+
+
+def test_the_file_of_an_order_tells_everything(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    order_id = add_order(
+        services,
+        store,
+        "900",
+        number="1001",
+        verdict="attention",
+        reason="invalid_field",
+        detail="ItemSku1: is missing",
+        evidence=EVIDENCE,
+        click_id="click-1",
+    )
+    step_id = add_step(services, store, order_id, state="rejected", reason="invalid_field")
+    add_attempt(services, step_id, answer='{"Message":"<script>x</script>"}')
+    add_attempt(services, step_id, outcome="uncertain", reason="no_answer", status=None, detail="", answer="")
+    add_delivery(services, store, order_key="900")
+
+    answer = signed_in.get(f"/stores/{store.id}/orders/900", headers=HTML)
+    page = page_of(answer)
+
+    meaning = EXPLANATIONS[Reason.INVALID_FIELD]
+    for part in (
+        "Order 1001",
+        "Needs attention",
+        meaning.happened,
+        meaning.next,
+        "It is for you to act.",
+        "ItemSku1: is missing",
+        "click-1",
+        "not a click id",
+        "SUMMER, VIP (reported: SUMMER)",
+        "2 x Mug",
+        "28.00 - 3.00 discount = 25.00 EUR",
+        "items 25.00 EUR, the store says 25.01 EUR",
+        "0.01 EUR apart",
+        "Consent",
+        "marketing",
+        "Rejected , invalid field, status 400, 0.4 s",
+        "Uncertain , no answer, 0.4 s",
+        "orders/paid",
+        "The delivery was read and its order judged.",
+        "POST /Advertisers/",
+        '{"Message":"<script>x</script>"}',
+    ):
+        assert part in page.text, part
+    assert [tag for tag, _ in page.tags if tag in ("script", "b")] == []
+
+
+@pytest.mark.parametrize("evidence", [{}, {"items": []}, {"new": {"deep": [1, [2, None]], "on": False}}])
+def test_evidence_of_another_shape_is_shown_all_the_same(
+    signed_in: FlaskClient, store: Store, services: Services, evidence: dict[str, Any]
+) -> None:
+    add_order(services, store, "900", evidence=evidence)
+
+    assert signed_in.get(f"/stores/{store.id}/orders/900", headers=HTML).status_code == 200
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_its_words(
+    signed_in: FlaskClient, store: Store, services: Services, reason: Reason
+) -> None:
+    add_order(services, store, "900", reason=reason.value)
+
+    page = page_of(signed_in.get(f"/stores/{store.id}/orders/900", headers=HTML))
+    assert EXPLANATIONS[reason].happened in page.text
+    assert EXPLANATIONS[reason].happened in shown(signed_in, store).text
+
+
+@pytest.mark.parametrize("key", ["nobody", "%00", "a%2Fb", "x" * 3000, "..%2F..", "%ED%A0%80"])
+def test_an_order_that_is_not_there_is_a_404(signed_in: FlaskClient, store: Store, key: str) -> None:
+    for method in ("GET", "HEAD"):
+        path = f"/stores/{store.id}/orders/{key}"
+        assert signed_in.open(path, method=method, headers=HTML).status_code == 404
