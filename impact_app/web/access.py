@@ -1,8 +1,10 @@
 """Who may see which store: every page of a store asks here first, and gets the one store that was proved.
 
-Shopify's admin   id_token (verified on each request)  -> shop -> store     no cookie
-                  a link's or a form's ticket          -> shop -> store     signed by us, short-lived
-a browser         password -> session cookie           -> store id of the address
+    Shopify's admin   id_token (verified on each request)  -> shop -> store     no cookie
+                      a link's or a form's ticket          -> shop -> store     signed by us, short-lived
+    a browser         password -> session cookie           -> store id of the address
+
+Every query after that takes the id of the proved store.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from typing import Literal, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import structlog
 from flask import abort, current_app, g, redirect, request, session, url_for
@@ -34,6 +36,8 @@ Door = Literal["embedded", "password"]
 
 #: The largest integer a database column holds; a larger number in an address names nothing.
 LARGEST_ID = 2**63 - 1
+
+_JUST_NOW_SECONDS = 30
 
 _HOST = re.compile(r"[A-Za-z0-9_=+/-]{1,300}")
 
@@ -153,12 +157,29 @@ def _ask_again(shop: str | None) -> HTTPException:
             401,
             "This page was open for too long, so nothing was changed. Open the app again and repeat it.",
         )
+    if _was_just_asked():
+        g.frame_admin = True
+        return sentence_of(
+            401,
+            "Shopify's session tokens are not accepted. Check SHOPIFY_API_KEY and SHOPIFY_API_SECRET, and "
+            "that the clock of this app's machine is right; then open the app again.",
+        )
     return _redirected(_bounce_address(shop))
 
 
+def _was_just_asked() -> bool:
+    """Whether App Bridge brought this very token a moment ago: asking once more would go on for ever."""
+    asked = request.args.get("asked", "")
+    now = int(services().clock().timestamp())
+    recent = {str(now - ago) for ago in range(_JUST_NOW_SECONDS)}
+    return "id_token" in request.args and asked in recent
+
+
 def _bounce_address(shop: str | None) -> str:
-    given = [(name, text) for name, text in request.args.items() if name not in {"id_token", "ticket"}]
-    wanted = f"{request.path}?{urlencode(given)}" if given else request.path
+    left_out = {"id_token", "ticket", "asked"}
+    given = {name: text for name, text in request.args.items() if name not in left_out}
+    given["asked"] = str(int(services().clock().timestamp()))
+    wanted = f"{quote(request.path)}?{urlencode(given)}"
     host = request.args.get("host", "")
     values = {"shop": shop or shop_domain(request.args.get("shop")) or "", "host": host}
     kept = {name: text for name, text in values.items() if text}
@@ -209,9 +230,7 @@ def _is_reading() -> bool:
 
 
 def _proof(config: Config) -> str:
-    return hmac.new(
-        config.secret_keys[0].encode(), _digest(config.admin_password), hashlib.sha256
-    ).hexdigest()
+    return hmac.digest(config.secret_keys[0].encode(), _digest(config.admin_password), "sha256").hex()
 
 
 def _digest(text: str) -> bytes:

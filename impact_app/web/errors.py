@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import structlog
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized, default_exceptions
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -55,7 +57,7 @@ class AskAgain(Unauthorized):
 def register_errors(app: Flask) -> None:
     """Give every fault of `app` its page."""
     app.register_error_handler(HTTPException, show)
-    for fault in (OperationalError, InterfaceError):
+    for fault in (OperationalError, InterfaceError, PoolTimeout):
         app.register_error_handler(fault, database_gone)
 
 
@@ -92,12 +94,20 @@ def wants_page() -> bool:
 
 
 def _sentence(error: HTTPException, code: int) -> str:
-    own = error.description if error.description != type(error).description else None
-    if isinstance(error, AskAgain):
-        own = error.description
+    is_own = isinstance(error, AskAgain) or error.description != type(error).description
+    own = error.description if is_own else None
     return own or _SENTENCES.get(code, "The request could not be carried out.")
 
 
 def _page(code: int, sentence: str) -> Response:
     title = _TITLES.get(code, "Not possible")
-    return Response(render_template("error.html", title=title, sentence=sentence, code=code))
+    page = render_template("error.html", title=title, sentence=sentence, code=code, first_page=_first_page())
+    return Response(page)
+
+
+def _first_page() -> str:
+    """Where to go from here, behind the same door; "" inside the admin while no shop is proved."""
+    if not request.path.startswith("/shopify/"):
+        return "/"
+    shop = g.get("frame_shop")
+    return f"/shopify/?{urlencode({'shop': shop})}" if shop else ""

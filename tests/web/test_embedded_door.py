@@ -125,6 +125,26 @@ def test_without_a_valid_token_a_document_goes_to_app_bridge(
     assert granted(pretend) == 0
 
 
+def test_a_token_that_is_never_accepted_ends_in_a_sentence_not_in_a_circle(
+    client: FlaskClient, pretend: PretendStore, clock: FixedClock
+) -> None:
+    def fresh() -> str:
+        return id_token(pretend, secret="shpss_somebody_else_0123456789abcdef")
+
+    bounced = client.get("/shopify/orders", query_string={"id_token": fresh()}, headers=HTML)
+    (wanted,) = parse_qs(urlsplit(bounced.headers["Location"]).query)["shopify-reload"]
+    again = client.get(f"{wanted}&id_token={fresh()}", headers=HTML)
+
+    assert again.status_code == 401
+    assert "Check SHOPIFY_API_KEY and SHOPIFY_API_SECRET" in page_of(again).text
+    assert ancestors(again) == "https://admin.shopify.com"
+    clock.pass_by(minutes=1)
+    later = client.get(f"{wanted}&id_token={fresh()}", headers=HTML)
+    assert later.status_code == 303
+    (wanted_later,) = parse_qs(urlsplit(later.headers["Location"]).query)["shopify-reload"]
+    assert wanted_later.count("asked=") == 1
+
+
 def test_without_a_valid_token_a_script_is_told_to_ask_again(
     client: FlaskClient, services: Services, pretend: PretendStore
 ) -> None:
