@@ -74,7 +74,7 @@ def _named(
         for name, raw in held:
             if name in names:
                 value = raw.strip()
-                yield Finding(carrier, name, value[: CLICK_LIMIT * 2], click_fault(value))
+                yield Finding(carrier, name, _shown(value), click_fault(value))
 
 
 def spellings(parameter: str) -> tuple[str, ...]:
@@ -90,7 +90,14 @@ def click_fault(value: str) -> str:
         return f"it is longer than {CLICK_LIMIT} characters"
     if not value.isprintable() or any(character.isspace() for character in value):
         return "it contains blanks or control characters"
+    if "\ufffd" in value:
+        return "it contains characters that could not be read"
     return ""
+
+
+def _shown(value: str) -> str:
+    """A value as evidence keeps it: no longer than tells it apart, and fit for every database."""
+    return value[: CLICK_LIMIT * 2].replace("\x00", "\ufffd")
 
 
 def query_of(url: str) -> list[tuple[str, str]]:

@@ -89,13 +89,14 @@ def _included(kind: LineKind, rules: Rules) -> bool:
 def _kept(whole: Money, given_back: Money, line: Line) -> Money:
     """The part of a line's amount that belongs to its kept units.
 
-    Units that left with a refund take what the refund says; units that left without one take their share.
+    Units that left with a refund take what the refund says; units that left without one take their share,
+    and the odd cent with it.
     """
     left = whole - given_back
     unexplained = line.quantity - line.kept - line.returned
     if unexplained <= 0:
         return left
-    return share(left, [Decimal(line.kept), Decimal(unexplained)])[0]
+    return share(left, [Decimal(unexplained), Decimal(line.kept)])[1]
 
 
 def _without_tax(reduction: Money, net: Money, value: Money) -> Money:

@@ -95,7 +95,7 @@ def conversion(
     included = [item for item in figures if item.included]
     items = merged(_items(order, included, rules))
     if rules.zero_items == "skip":
-        items = [item for item in items if item.subtotal]
+        items = [item for item in items if item.net]
     currency = order.currency_on(rules.money)
     discount = total((item.discount for item in items), currency)
     once = discount if discount and _once_for_order(order, included, rules) else None
@@ -132,12 +132,16 @@ def _items(order: Order, figures: Iterable[LineFigures], rules: Rules) -> Iterab
             discount=item.discount,
             net=item.net,
         )
-    for extra in order.extras:
-        amount = extra_net(extra, order, rules)
-        if extra.kind in rules.include and amount:
-            yield Item(
-                extra.kind, extra.kind.title(), extra.kind.title(), "", 1, amount, amount - amount, amount
-            )
+    yield from _extra_items(order, rules)
+
+
+def _extra_items(order: Order, rules: Rules) -> list[Item]:
+    charged = [(one.kind, extra_net(one, order, rules)) for one in order.extras if one.kind in rules.include]
+    return [
+        Item(kind, kind.title(), kind.title(), "", 1, net, zero(net.currency), net)
+        for kind, net in charged
+        if net
+    ]
 
 
 def merged(items: Iterable[Item]) -> list[Item]:
@@ -177,9 +181,15 @@ def category(line: Line, rules: Rules) -> str:
 
 
 def _once_for_order(order: Order, figures: Iterable[LineFigures], rules: Rules) -> bool:
-    """Whether the reductions of these lines are reported once for the order instead of on the items."""
+    """Whether the reductions of these lines are reported once for the order instead of on the items.
+
+    impact.com would spread them over gift cards, tips and extras too, which the shop did not.
+    """
     if rules.discounts != "auto":
         return rules.discounts == "order"
+    figures = list(figures)
+    if any(item.line.kind is not LineKind.GOODS for item in figures) or _extra_items(order, rules):
+        return False
     used = {reduction.discount for item in figures for reduction in item.line.reductions}
     return bool(used) and all(at is not None and order.discounts[at].order_wide for at in used)
 
@@ -198,9 +208,8 @@ def _all_codes(codes: Sequence[str], rules: Rules) -> tuple[int, str] | None:
     text = ""
     for code in codes:
         longer = f"{text},{code}" if text else code
-        if len(longer) > _TEXT:
-            break
-        text = longer
+        if len(longer) <= _TEXT:
+            text = longer
     return (rules.codes_field, text) if text else None
 
 

@@ -6,7 +6,7 @@ and the two are never mixed. Readable e-mail addresses, names and street address
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -28,10 +28,11 @@ class Amount:
 
 
 class Payment(StrEnum):
-    """Whether the order has been paid in full, now or before a refund."""
+    """Whether the order has been paid in full. REFUNDED: all of it was given back, with or without items."""
 
     PAID = "paid"
     UNPAID = "unpaid"
+    REFUNDED = "refunded"
     VOIDED = "voided"
 
 
@@ -170,22 +171,3 @@ class Order:
 
     def currency_on(self, side: Side) -> str:
         return self.currency if side == "shop" else self.shopper_currency
-
-    def without_visitor(self, *, keep_ip: bool, keep_user_agent: bool) -> Order:
-        """The order without what the rules do not allow to be kept about the visitor."""
-        return replace(
-            self,
-            ip_address=self.ip_address if keep_ip else "",
-            user_agent=self.user_agent if keep_user_agent else "",
-        )
-
-    def without_customer(self) -> Order:
-        """The order with everything personal taken out; sums and items stay, so that the books balance."""
-        return replace(
-            self,
-            customer=Customer("", "", "", None),
-            ip_address="",
-            user_agent="",
-            attributes=(),
-            landing_url="",
-        )

@@ -20,6 +20,9 @@ from impact_app.domain.rules import Route, Rules
 #: impact.com processes no conversion older than this (API implementation guide).
 AGE_LIMIT = timedelta(days=88)
 
+_WAS_PAID = (Payment.PAID, Payment.REFUNDED)
+#: All money went back, whether items were named or not.
+_TAKEN_BACK = (Payment.VOIDED, Payment.REFUNDED)
 
 #: Stands in while the merchant has set no campaign: the order is judged all the same, and waits.
 _NOWHERE = Target("", "")
@@ -111,6 +114,8 @@ class Plan:
 
 def plan(order: Order, rules: Rules, reported: Reported | None, context: Context) -> Plan:
     """Say what to do about an order, given what impact.com has acknowledged of it."""
+    if reported is not None:
+        rules = _in_reported_currency(order, rules, reported)
     attribution = attribute(order, rules.parameters)
     figures = tuple(line_figures(order, rules))
     way = route(order, rules)
@@ -129,6 +134,13 @@ def plan(order: Order, rules: Rules, reported: Reported | None, context: Context
     if reported is not None:
         return _later(order, rules, reported, base)
     return _first(order, rules, base, context.now, is_configured=target is not None)
+
+
+def _in_reported_currency(order: Order, rules: Rules, reported: Reported) -> Rules:
+    """The rules with the side the order was reported in: a change of an action names no currency."""
+    if order.currency_on(rules.money) == reported.currency:
+        return rules
+    return replace(rules, money="shopper" if rules.money == "shop" else "shop")
 
 
 def taken_as_reported(order: Order, rules: Rules, context: Context) -> Reported:
@@ -155,8 +167,8 @@ def _objection(order: Order, rules: Rules, base: Plan, now: datetime) -> tuple[R
     checks: tuple[tuple[Reason, bool, str], ...] = (
         (Reason.TEST_ORDER, order.is_test and rules.test_orders == "skip", ""),
         (Reason.CANCELLED_BEFORE_REPORT, order.cancelled_at is not None, order.cancel_code),
-        (Reason.NOT_PAID, order.payment is not Payment.PAID, f"The platform says {order.payment_word!r}."),
-        (Reason.REFUNDED_BEFORE_REPORT, bool(order.lines) and not base.figures, ""),
+        (Reason.NOT_PAID, order.payment not in _WAS_PAID, f"The platform says {order.payment_word!r}."),
+        (Reason.REFUNDED_BEFORE_REPORT, order.payment is Payment.REFUNDED or not base.figures, ""),
         (Reason.FORMER_APP, _from_former_app(order, rules), ""),
         (Reason.POINT_OF_SALE, order.channel is Channel.POINT_OF_SALE and rules.pos == "skip", ""),
         (
@@ -178,7 +190,12 @@ def _objection(order: Order, rules: Rules, base: Plan, now: datetime) -> tuple[R
         ),
         (Reason.TOO_OLD, age > AGE_LIMIT, f"Placed {age.days} days before."),
         (Reason.TOTALS_DISAGREE, bool(totals), totals),
-        (Reason.ZERO_VALUE, rules.zero_value == "skip" and not base.conversion.net, ""),
+        # A conversion without items is refused, so an order of nothing but gift cards is never sent.
+        (
+            Reason.ZERO_VALUE,
+            not base.conversion.items or (rules.zero_value == "skip" and not base.conversion.net),
+            "",
+        ),
     )
     return next(((reason, detail) for reason, holds, detail in checks if holds), (None, ""))
 
@@ -196,9 +213,9 @@ def _later(order: Order, rules: Rules, reported: Reported, base: Plan) -> Plan:
     known = replace(base, verdict=Verdict.REPORTED)
     if reported.is_reversed:
         return replace(known, reason=Reason.REVERSED)
-    wanted = _wanted(base, reported)
+    wanted = _wanted(base, reported, is_paid=order.payment is Payment.PAID)
     gone = not any(item.quantity for item in wanted)
-    if order.cancelled_at is not None or order.payment is Payment.VOIDED or gone:
+    if order.cancelled_at is not None or order.payment in _TAKEN_BACK or gone:
         taken_back = replace(reported, items=(), is_reversed=True)
         step = Reverse(_code(order, rules), taken_back)
         return replace(known, step=step, verdict=Verdict.WAITING, reason=Reason.QUEUED)
@@ -214,15 +231,17 @@ def _later(order: Order, rules: Rules, reported: Reported, base: Plan) -> Plan:
     return replace(known, reason=Reason.UNCHANGED)
 
 
-def _wanted(base: Plan, reported: Reported) -> tuple[ReportedItem, ...]:
-    """The reported items as they should be now; what is gone stays listed with nothing."""
-    now = {item.sku: item for item in base.conversion.items}
+def _wanted(base: Plan, reported: Reported, *, is_paid: bool) -> tuple[ReportedItem, ...]:
+    """The reported items as they should be now; what is gone stays listed with nothing.
+
+    An edit leaves the order partly paid until the buyer pays what it added; until then items only shrink.
+    """
     nothing = zero(reported.currency)
+    now = {item.sku: ReportedItem(item.sku, item.quantity, item.net) for item in base.conversion.items}
+    wanted = [now.get(old.sku, ReportedItem(old.sku, 0, nothing)) for old in reported.items]
     return tuple(
-        ReportedItem(old.sku, now[old.sku].quantity, now[old.sku].net)
-        if old.sku in now
-        else ReportedItem(old.sku, 0, nothing)
-        for old in reported.items
+        old if old.amount < new.amount and not is_paid else new
+        for new, old in zip(wanted, reported.items, strict=True)
     )
 
 

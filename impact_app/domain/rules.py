@@ -32,8 +32,12 @@ class Route:
     @property
     def name(self) -> str:
         """The route as the merchant wrote it, as a verdict names it."""
-        left = " ".join(f"{name}={','.join(values)}" for name, values in self.conditions)
+        left = " ".join(f"{name}={_quoted(','.join(values))}" for name, values in self.conditions)
         return f"{left} -> {self.campaign_id}:{self.event_type_id}"
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if re.search(r"\s", value) else value
 
 
 #: What a route may look at. `customer` is new or existing.
@@ -155,10 +159,11 @@ def _route(line: str) -> Route:
         raise ValueError(f"takes lines like 'country=DE,AT -> 1234:5678', not {line[:80]!r}")
     conditions = []
     for part in _words(found["left"]):
-        name, _, values = part.partition("=")
+        name, _, listed = part.partition("=")
+        values = tuple(value.strip() for value in listed.split(",") if value.strip())
         if name not in ROUTE_CONDITIONS or not values:
             raise ValueError(f"knows the conditions {', '.join(ROUTE_CONDITIONS)}, not {part!r}")
-        conditions.append((name, tuple(value for value in values.split(",") if value)))
+        conditions.append((name, values))
     return Route(tuple(conditions), found["campaign"], found["event"])
 
 

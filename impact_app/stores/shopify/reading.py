@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -53,11 +55,15 @@ _Body = TypeVar("_Body")
 
 #: Larger figures are no order; they would also overflow what a database keeps.
 _AMOUNT_LIMIT = Decimal(10) ** 13
+_QUANTITY_LIMIT = 10**6
+_KEY_LIMIT = 64
+#: Beyond them a moment may have no counterpart in UTC.
+_YEARS = (1970, 9998)
 
 _PAYMENTS = {
     "paid": Payment.PAID,
     "partially_refunded": Payment.PAID,
-    "refunded": Payment.PAID,
+    "refunded": Payment.REFUNDED,
     "voided": Payment.VOIDED,
 }
 _DISCOUNT_KINDS = {
@@ -151,21 +157,22 @@ class _Amounts:
 def _checked(amount: Decimal, place: str) -> Decimal:
     if not amount.is_finite() or abs(amount) >= _AMOUNT_LIMIT or int(amount.as_tuple().exponent) < -9:
         raise Unreadable(f"{place} is no amount of money: {str(amount)[:40]}.")
-    return amount
+    return amount + 0  # minus zero becomes zero, which impact.com would refuse as negative
 
 
 def _order(body: OrderBody) -> Order:
     amounts = _Amounts(body)
     discounts = tuple(_discount(application) for application in body.discount_applications or ())
-    refunds = [line for refund in body.refunds or () for line in refund.refund_line_items or ()]
+    refunds = _refunds_by_line(body)
+    tips = _tips(body)
     placed = body.processed_at or body.created_at
     if placed is None:
         raise Unreadable("The order has neither processed_at nor created_at.")
     return Order(
         platform="shopify",
-        key=str(body.id),
-        number=str(body.order_number or body.id),
-        name=_text(body.name) or str(body.id),
+        key=_key(body.id),
+        number=_text(body.order_number) or _key(body.id),
+        name=_text(body.name) or _key(body.id),
         placed_at=_moment(placed),
         changed_at=_moment(body.updated_at or placed),
         cancelled_at=_moment(body.cancelled_at) if body.cancelled_at else None,
@@ -179,7 +186,10 @@ def _order(body: OrderBody) -> Order:
         currency=amounts.currency,
         shopper_currency=amounts.shopper_currency,
         prices_include_tax=bool(body.taxes_included),
-        lines=tuple(_line(item, at, body, amounts, refunds) for at, item in enumerate(body.line_items)),
+        lines=tuple(
+            _line(item, at, body, amounts, refunds[str(item.id)], is_tip=at in tips)
+            for at, item in enumerate(body.line_items)
+        ),
         discounts=discounts,
         extras=tuple(_extras(body, amounts)),
         subtotal=amounts.pair(body.subtotal_price_set, body.subtotal_price, "subtotal_price"),
@@ -200,21 +210,30 @@ def _current_subtotal(body: OrderBody, amounts: _Amounts) -> Amount | None:
     return amounts.pair(both, plain, "current_subtotal_price")
 
 
-def _line(item: LineItem, at: int, body: OrderBody, amounts: _Amounts, refunds: list[RefundLine]) -> Line:
+def _refunds_by_line(body: OrderBody) -> defaultdict[str, list[RefundLine]]:
+    found: defaultdict[str, list[RefundLine]] = defaultdict(list)
+    for refund in body.refunds or ():
+        for line in refund.refund_line_items or ():
+            found[str(line.line_item_id)].append(line)
+    return found
+
+
+def _line(
+    item: LineItem, at: int, body: OrderBody, amounts: _Amounts, refunds: list[RefundLine], *, is_tip: bool
+) -> Line:
     place = f"line_items[{at}]"
-    if item.quantity < 0 or item.quantity > 10**9:
-        raise Unreadable(f"{place}.quantity is {item.quantity}.")
+    if item.quantity < 0 or item.quantity > _QUANTITY_LIMIT:
+        raise Unreadable(f"{place}.quantity is {str(item.quantity)[:40]}.")
     price = amounts.pair(item.price_set, item.price, f"{place}.price")
-    mine = [line for line in refunds if str(line.line_item_id) == str(item.id)]
-    refunded = [line for line in mine if line.subtotal or not item.price]
-    gone = sum(line.quantity for line in mine)
+    refunded = [line for line in refunds if line.subtotal or not item.price]
+    gone = sum(line.quantity for line in refunds)
     kept = item.quantity - gone if item.current_quantity is None else item.current_quantity
     return Line(
-        id=str(item.id),
-        kind=_kind(item, body),
+        id=_text(item.id),
+        kind=LineKind.GIFT_CARD if item.gift_card else LineKind.TIP if is_tip else LineKind.GOODS,
         sku=_text(item.sku).strip(),
-        variant_id=str(item.variant_id or ""),
-        product_id=str(item.product_id or ""),
+        variant_id=_text(item.variant_id or ""),
+        product_id=_text(item.product_id or ""),
         title=_text(item.title),
         vendor=_text(item.vendor),
         product_type="",
@@ -242,14 +261,19 @@ def _reduction(one: Allocation, place: str, body: OrderBody, amounts: _Amounts) 
     return Reduction(at if known else None, amounts.pair(one.amount_set, one.amount, f"{place} discount"))
 
 
-def _kind(item: LineItem, body: OrderBody) -> LineKind:
-    if item.gift_card:
-        return LineKind.GIFT_CARD
+def _tips(body: OrderBody) -> set[int]:
+    """Places of the lines that are tips: titled so or, in another language, the one of the tip's amount."""
     tipped = body.total_tip_received or Decimal(0)
-    is_custom = item.product_id is None and item.variant_id is None
-    if tipped > 0 and is_custom and (_text(item.title).casefold() == "tip" or item.price == tipped):
-        return LineKind.TIP
-    return LineKind.GOODS
+    if not tipped > 0:
+        return set()
+    custom = {
+        at: item
+        for at, item in enumerate(body.line_items)
+        if item.product_id is None and item.variant_id is None and not item.sku
+    }
+    titled = {at for at, item in custom.items() if _text(item.title).strip().casefold() == "tip"}
+    alike = [at for at, item in custom.items() if item.price * item.quantity == tipped]
+    return titled or set(alike[-1:])
 
 
 def _discount(application: Application) -> Discount:
@@ -257,7 +281,7 @@ def _discount(application: Application) -> Discount:
     code = _text(application.code).strip() if kind is DiscountKind.CODE else ""
     return Discount(
         kind=kind,
-        title=_text(application.title or application.code),
+        title=_text(application.title or application.code).strip(),
         code=code or None,
         on_shipping=application.target_type == "shipping_line",
         order_wide=_is_order_wide(application),
@@ -266,9 +290,8 @@ def _discount(application: Application) -> Discount:
 
 def _is_order_wide(application: Application) -> bool:
     """Whether impact.com's proportional spreading is what the shop did: all lines, in proportion."""
-    return application.target_selection == "all" and (
-        application.allocation_method == "across" or application.value_type == "percentage"
-    )
+    method, is_rate = application.allocation_method, application.value_type == "percentage"
+    return application.target_selection == "all" and (method == "across" or (method == "each" and is_rate))
 
 
 def _codes(body: OrderBody, discounts: tuple[Discount, ...]) -> tuple[str, ...]:
@@ -307,7 +330,7 @@ def _customer(body: OrderBody) -> Customer:
     customer = body.customer
     email = _text(body.email or body.contact_email or (customer and customer.email)).strip().lower()
     return Customer(
-        id=str(customer.id) if customer and customer.id else "",
+        id=_text(customer.id) if customer and customer.id else "",
         email_sha1=hashlib.sha1(email.encode(), usedforsecurity=False).hexdigest() if email else "",
         email_sha256=hashlib.sha256(email.encode()).hexdigest() if email else "",
         is_new=None,
@@ -335,12 +358,28 @@ def _pairs(entries: Any) -> tuple[tuple[str, str], ...]:
     return tuple((_text(entry["name"]), _text(entry.get("value"))) for entry in named)
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
 def _text(value: Any) -> str:
-    """Text fit for every database: null is empty, and NUL, which PostgreSQL refuses, is made visible."""
+    """Text fit for every database and form: null is empty, and a control character is made visible.
+
+    PostgreSQL refuses NUL; impact.com takes none of the others.
+    """
     if value is None or isinstance(value, (dict, list)):
         return ""
-    return str(value).replace("\x00", "\ufffd")
+    return _CONTROL.sub("\ufffd", str(value))
+
+
+def _key(value: int | str) -> str:
+    key = str(value)
+    if not key.isprintable() or not 0 < len(key) <= _KEY_LIMIT:
+        raise Unreadable(f"The order's id is {key[:40]!r}, which is no id of Shopify.")
+    return key
 
 
 def _moment(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise Unreadable(f"The order names the year {moment.year}, which no order can have.")
+    return moment

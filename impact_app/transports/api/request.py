@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 from impact_app.domain.mapping import Conversion, Item
 from impact_app.domain.plan import Modify, Reported, ReportedItem, Reverse, Step, Submit
 
 Form = tuple[tuple[str, str], ...]
+
+#: impact.com's general limit for decimals, which ItemTotalDiscount has (ItemSubTotal takes 14 digits).
+_DISCOUNT_LIMIT = Decimal("999999.99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,10 @@ def _item(item: Item, at: int) -> Iterator[tuple[str, str]]:
     yield f"ItemCategory{at}", item.category
     yield f"ItemBrand{at}", item.brand
     yield f"ItemQuantity{at}", str(item.quantity)
+    if item.discount.amount > _DISCOUNT_LIMIT:
+        # The field has no room for it; the price after the discount says the same amount.
+        yield f"ItemSubTotal{at}", item.net.text
+        return
     yield f"ItemSubTotal{at}", item.subtotal.text
     if item.discount:
         yield f"ItemTotalDiscount{at}", item.discount.text
