@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from impact_app.http import Answer, Http, NoAnswer, NotConnected
-from impact_app.ledger.stores import Credentials
 from impact_app.transports.api.client import ImpactApi
 from impact_app.transports.api.request import Call
 
 Outcome = Literal["works", "refused", "limited", "unreachable", "unexpected"]
+
+
+class Credentials(Protocol):
+    """What impact.com asks for with each call, whoever keeps it."""
+
+    @property
+    def account_sid(self) -> str: ...
+
+    @property
+    def auth_token(self) -> str: ...
 
 
 @dataclass(frozen=True)
