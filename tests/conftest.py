@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,6 +38,18 @@ def postgres_template(postgres: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that holds our tables and no rows."""
+    file = tmp_path_factory.mktemp("shaped") / "impact.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    upgrade(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+    return file
+
+
+@pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     server.start()
@@ -54,6 +67,7 @@ def redis_url(redis_server: RedisServer) -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh database: a SQLite file, or with the parameter `postgresql` one on the real server."""
     if getattr(request, "param", "sqlite") == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "impact.sqlite3")
         yield f"sqlite:///{tmp_path / 'impact.sqlite3'}"
         return
     server, template = request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template")

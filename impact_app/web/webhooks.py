@@ -29,9 +29,8 @@ def shopify() -> Response:
     line: Services = current_app.extensions["impact"]
     if line.config.shopify is None:
         return _said(404, "Shopify is switched off here: SHOPIFY_API_KEY and SHOPIFY_API_SECRET are not set.")
-    request.max_content_length = BODY_LIMIT
     try:
-        body = request.get_data(cache=False)
+        body = _body()
     except RequestEntityTooLarge:
         return _said(413, f"The body is larger than {BODY_LIMIT} bytes.")
     try:
@@ -60,6 +59,16 @@ def shopify() -> Response:
     return _said(200, "Kept.")
 
 
+def _body() -> bytes:
+    """The raw body. Raises `RequestEntityTooLarge`."""
+    request.max_content_length = BODY_LIMIT
+    body = request.get_data(cache=False)
+    # A body sent in chunks says no length beforehand, and reading it just stops at the limit.
+    if request.content_length is None and len(body) >= BODY_LIMIT:
+        raise RequestEntityTooLarge
+    return body
+
+
 def _header(name: str, most: int) -> str | None:
     """A Shopify header fit for its column; None where it is missing, too long or unprintable."""
     value = request.headers.get(f"X-Shopify-{name}", "").strip()
@@ -67,11 +76,12 @@ def _header(name: str, most: int) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
+    """A moment in UTC; None where there is none, or none that the calendar holds."""
     try:
         moment = datetime.fromisoformat(text or "")
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _said(status: int, sentence: str) -> Response:
