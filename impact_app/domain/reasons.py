@@ -85,7 +85,7 @@ class Explanation:
 
 
 _W, _R, _Q, _A = Verdict.WITHHELD, Verdict.REPORTED, Verdict.WAITING, Verdict.ATTENTION
-_STAYS = "It is judged again whenever the order or the rules change."
+_STAYS = "It is judged again when the order changes; after a change of rules, replay it."
 _RETRY = "It is sent again by itself under the same order number, for 72 hours."
 
 EXPLANATIONS: dict[Reason, Explanation] = {

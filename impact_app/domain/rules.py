@@ -67,7 +67,6 @@ class Rules:
     zero_items: Literal["send", "skip"] = "send"
     brand: Literal["no", "yes"] = "no"
     parameters: tuple[str, ...] = ("im_ref", "irclickid")
-    click_days: int = 30
     codes_field: int = 1
     email: Literal["sha1", "sha256", "no"] = "sha1"
     ip_address: Literal["no", "yes"] = "no"
@@ -283,12 +282,6 @@ RULES: tuple[RuleEntry, ...] = (
         "Click parameters",
         "Names of the URL parameters that carry the click id, the preferred one first.",
         read=_names,
-    ),
-    _entry(
-        "click_days",
-        "Days a click counts",
-        "The referral window of your contracts.",
-        read=_whole(1, 1825),
     ),
     _entry(
         "codes_field",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
+
+from impact_app.ledger.vault import Unreadable
 from impact_app.pipeline.forget import expire_bodies
 from impact_app.pipeline.promo_codes import refresh
 from impact_app.pipeline.sweep import sweep as sweep_line
 from impact_app.wiring import services
+
+log = structlog.get_logger()
 
 #: One job works this long, then makes room for the other queues and is woken again.
 TURN = timedelta(seconds=20)
@@ -54,9 +59,13 @@ def sweep() -> None:
 
 
 def daily() -> None:
-    """Let raw bodies expire and learn the promo codes that partners own."""
+    """Let raw bodies expire, learn the promo codes that partners own, take up a new SECRET_KEY."""
     line = services()
     expire_bodies(line.database, line.clock())
+    try:
+        line.stores.renew_secrets()
+    except Unreadable as fault:
+        log.error("secrets.not_renewed", fault=str(fault))  # noqa: TRY400 - the sentence says it all
     refresh(line.stores, line.impact, line.clock())
 
 

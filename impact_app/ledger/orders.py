@@ -264,17 +264,6 @@ def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, 
     )
 
 
-def mark(
-    connection: sa.Connection, row_id: int, verdict: Verdict, reason: Reason, detail: str, now: datetime
-) -> None:
-    """Change only the verdict of an order, as its call's fate does."""
-    connection.execute(
-        sa.update(orders)
-        .where(orders.c.id == row_id)
-        .values(verdict=verdict.value, reason=reason.value, detail=detail, judged_at=now)
-    )
-
-
 def _reported(connection: sa.Connection, row_id: int) -> Reported | None:
     value = connection.scalar(sa.select(conversions.c.reported).where(conversions.c.order_row_id == row_id))
     return None if value is None else reported_from(value)

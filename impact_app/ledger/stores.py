@@ -107,7 +107,7 @@ class Stores:
             connection.execute(
                 sa.update(deliveries)
                 .where(deliveries.c.platform == platform, deliveries.c.domain == domain)
-                .where(deliveries.c.state == "parked")
+                .where(deliveries.c.state == "parked", deliveries.c.body.is_not(None))
                 .values(state="pending", reason=None, detail=None, not_before=now, claimed_at=None)
             )
             row = connection.execute(sa.select(stores).where(*known)).one()

@@ -32,6 +32,8 @@ def carry_out(
         summary = _forget_customer(connection, one, asked, store)
     else:
         summary = _gather(connection, asked, store)
+    # The request itself names the customer.
+    connection.execute(sa.update(deliveries).where(deliveries.c.id == one.id).values(body=None))
     connection.execute(
         sa.insert(privacy_requests).values(
             platform=one.platform,

@@ -18,7 +18,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Money and discounts", ("money", "discounts", "zero_items")),
     ("Items", ("category_fallback", "brand")),
-    ("Clicks and promo codes", ("parameters", "click_days", "codes_field")),
+    ("Clicks and promo codes", ("parameters", "codes_field")),
     ("Customer data", ("email", "ip_address", "user_agent")),
     ("Refunds and cancellations", ("code_refund", "code_cancel", "code_fraud")),
     ("Order numbers and other campaigns", ("order_id", "routes")),

@@ -34,7 +34,7 @@ def asked(network: RunningNetwork) -> int:
 def test_a_form_saved_is_kept_and_the_token_is_never_shown(
     signed_in: FlaskClient, store: Store, services: Services
 ) -> None:
-    status, page = save(signed_in, store, rule_send="all", rule_click_days="45")
+    status, page = save(signed_in, store, rule_send="all", rule_codes_field="45")
 
     assert status == 200
     assert "Saved. impact.com accepts these credentials." in page.text
@@ -42,7 +42,7 @@ def test_a_form_saved_is_kept_and_the_token_is_never_shown(
     kept = services.stores.get(store.id)
     assert kept is not None
     assert (kept.account_sid, kept.campaign_id, kept.event_type_id) == (SID, "1000", "9876")
-    assert kept.rules == {"send": "all", "click_days": "45"}
+    assert kept.rules == {"send": "all", "codes_field": "45"}
     assert kept.rules_version == store.rules_version + 1
     credentials = services.stores.credentials(store.id)
     assert credentials is not None
@@ -117,18 +117,23 @@ def test_every_fault_stands_beside_its_box_and_nothing_is_asked(
     signed_in: FlaskClient, store: Store, services: Services, network: RunningNetwork
 ) -> None:
     status, page = save(
-        signed_in, store, account_sid="IR/../1", campaign_id="12a", rule_click_days="0", rule_routes="country"
+        signed_in,
+        store,
+        account_sid="IR/../1",
+        campaign_id="12a",
+        rule_codes_field="0",
+        rule_routes="country",
     )
 
     assert status == 422
     assert services.stores.get(store.id) == store
     assert asked(network) == 0
     marked = {got["name"] for _, got in page.tags if got.get("aria-invalid")}
-    assert marked == {"account_sid", "campaign_id", "rule.click_days", "rule.routes"}
+    assert marked == {"account_sid", "campaign_id", "rule.codes_field", "rule.routes"}
     ids = {got.get("id") for _, got in page.tags}
     assert {f"{name}-fault" for name in marked} <= ids
-    assert "“Days a click counts” takes a whole number from 1 to 1825, not '0'." in page.text
-    assert page.fields["rule.click_days"] == "0"
+    assert "“Text field for all promo codes” takes a whole number from 1 to 50, not '0'." in page.text
+    assert page.fields["rule.codes_field"] == "0"
     assert page.fields["rule.routes"] == "country"
 
 
@@ -143,12 +148,12 @@ def test_a_value_that_no_choice_has_is_refused(
 
 
 def test_an_emptied_box_means_the_default(signed_in: FlaskClient, store: Store, services: Services) -> None:
-    save(signed_in, store, rule_click_days="45")
-    status, page = save(signed_in, store, rule_click_days="", rule_parameters=" ")
+    save(signed_in, store, rule_codes_field="45")
+    status, page = save(signed_in, store, rule_codes_field="", rule_parameters=" ")
 
     assert status == 200
     assert services.stores.get(store.id).rules == {}  # type: ignore[union-attr]
-    assert page.fields["rule.click_days"] == "30"
+    assert page.fields["rule.codes_field"] == "1"
 
 
 def test_routes_keep_their_lines(signed_in: FlaskClient, store: Store, services: Services) -> None:
