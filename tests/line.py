@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from impact_app import create_app
 from impact_app.config import Config, read_config
+from impact_app.http import Http
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import attempts, conversions, deliveries, orders, steps
 from impact_app.simulator.network import RunningNetwork
@@ -76,6 +77,10 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.client = create_app(self.line).test_client()
+
+    def wait_for_answers(self, seconds: float) -> None:
+        """Give impact.com this long to answer; to be said before anything is sent."""
+        self.line.http = Http(read=seconds)
 
     # in
 

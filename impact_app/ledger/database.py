@@ -26,7 +26,14 @@ class Database:
             self._turns: _Turns | None = _Turns(Path(f"{parsed.database}.lock"))
         else:
             # A dead connection is found before it is used, so a database restart costs one retry at most.
-            self.engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+            self.engine = sa.create_engine(
+                parsed,
+                pool_pre_ping=True,
+                pool_size=10,
+                max_overflow=20,
+                hide_parameters=True,
+                connect_args={"connect_timeout": 5},
+            )
             self._turns = None
 
     @contextmanager
@@ -78,7 +85,10 @@ class _Turns:
 
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    # What a statement carries (bodies, tokens) stays out of the words of its faults, and so of the log.
+    engine = sa.create_engine(
+        url, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

@@ -85,10 +85,12 @@ class Outbox:
 
     def claim(self, limit: int, now: datetime, claim: str) -> list[ClaimedStep]:
         """Take up to `limit` due steps, the stores in turn, leaving out accounts that are held or paused."""
-        with self._database.write() as connection:
+        # Looked for without holding up writers; taking is conditional, so who comes second gets fewer.
+        with self._database.read() as connection:
             ids = _due(connection, limit, now)
-            if not ids:
-                return []
+        if not ids:
+            return []
+        with self._database.write() as connection:
             taken = (
                 sa.update(steps)
                 .where(steps.c.id.in_(ids), steps.c.state == "pending")
@@ -145,8 +147,8 @@ class Outbox:
         )
         query = (
             sa.select(when)
-            .select_from(steps.outerjoin(accounts, accounts.c.sid == steps.c.account_sid))
-            .where(steps.c.state == "pending", accounts.c.held_reason.is_(None))
+            .select_from(_FROM)
+            .where(steps.c.state == "pending", *_MAY_CALL)
             .order_by(when)
             .limit(1)
         )
@@ -163,22 +165,37 @@ class Outbox:
 _INTERRUPTED = Receipt(Outcome.UNCERTAIN, Reason.INTERRUPTED, "The program stopped while it was sending.")
 
 
+#: A step with its store and its account, which may not have been heard of yet.
+_FROM = steps.join(stores, stores.c.id == steps.c.store_id).outerjoin(
+    accounts, accounts.c.sid == steps.c.account_sid
+)
+_MAY_CALL = stores.c.state == "connected", accounts.c.held_reason.is_(None)
+
+
 def _due(connection: sa.Connection, limit: int, now: datetime) -> list[int]:
-    """Due steps: each store's first, then each store's second, and so on; nobody waits behind a crowd."""
-    turn = sa.func.row_number().over(partition_by=steps.c.store_id, order_by=(steps.c.not_before, steps.c.id))
-    ready = (
-        sa.select(steps.c.id, steps.c.not_before, turn.label("turn"))
-        .select_from(
-            steps.join(stores, stores.c.id == steps.c.store_id).outerjoin(
-                accounts, accounts.c.sid == steps.c.account_sid
-            )
-        )
-        .where(steps.c.state == "pending", steps.c.not_before <= now)
-        .where(stores.c.state == "connected", accounts.c.held_reason.is_(None))
+    """Due steps: each store's first, then each store's second, and so on; nobody waits behind a crowd.
+
+    What a store has in flight counts as its first ones, so that a place that becomes free goes to whoever
+    has the fewest.
+    """
+    is_due = sa.and_(steps.c.state == "pending", steps.c.not_before <= now)
+    under_way_first = sa.case((steps.c.state == "in_flight", 0), else_=1)
+    turn = sa.func.row_number().over(
+        partition_by=steps.c.store_id, order_by=(under_way_first, steps.c.not_before, steps.c.id)
+    )
+    open_ones = (
+        sa.select(steps.c.id, steps.c.state, steps.c.not_before, turn.label("turn"))
+        .select_from(_FROM)
+        .where(sa.or_(steps.c.state == "in_flight", is_due), *_MAY_CALL)
         .where(sa.or_(accounts.c.resume_at.is_(None), accounts.c.resume_at <= now))
         .subquery()
     )
-    query = sa.select(ready.c.id).order_by(ready.c.turn, ready.c.not_before, ready.c.id).limit(limit)
+    query = (
+        sa.select(open_ones.c.id)
+        .where(open_ones.c.state == "pending")
+        .order_by(open_ones.c.turn, open_ones.c.not_before, open_ones.c.id)
+        .limit(limit)
+    )
     return list(connection.scalars(query))
 
 

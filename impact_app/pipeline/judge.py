@@ -6,6 +6,7 @@ order at once do it one after the other and the second finds nothing left to do.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -62,6 +63,9 @@ def _judge(
     insist: bool = False,
 ) -> None:
     found = plan(order, rules, known.reported, _context(store, now))
+    if found.step is not None and not (store.account_sid and store.has_auth_token):
+        # A rule may name campaign and event type by itself, but there is nobody to call as.
+        found = replace(found, step=None, verdict=Verdict.WAITING, reason=Reason.NOT_CONFIGURED)
     waiting = outbox.open_step(connection, known.row_id)
     verdict, reason, detail = found.verdict, found.reason, found.detail
     if waiting is not None and waiting.state == "in_flight":
@@ -72,6 +76,7 @@ def _judge(
         verdict, reason, detail = _standing(waiting)
         if insist:
             outbox.revive(connection, waiting.id, now)
+            verdict, reason, detail = Verdict.WAITING, Reason.QUEUED, ""
     else:
         verdict, reason, detail = _put(connection, store, known, found, waiting, now, insist=insist)
     if reason is Reason.UNCHANGED:
