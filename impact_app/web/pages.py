@@ -142,7 +142,7 @@ def save_settings() -> tuple[str, int]:
     if check.outcome == "refused":
         form.faults.update(_REFUSED)
         return _not_saved(form, f"Nothing was saved. {check.sentence}")
-    _save(store, form, credentials, check)
+    _save(store, form, check)
     g.visit = _seen_again()
     return _settings(stored(here().store), _saved(check)), 200
 
@@ -156,14 +156,11 @@ def _credentials(form: SettingsForm, store: Store) -> Credentials:
     return Credentials(form.texts["account_sid"], token)
 
 
-def _save(store: Store, form: SettingsForm, credentials: Credentials, check: AccountCheck) -> None:
-    # A token that impact.com knows is saved anew even if it was not typed: that lifts a hold on the account,
-    # as when the merchant gave the same token more scopes.
-    is_known = check.outcome in ("works", "limited")
+def _save(store: Store, form: SettingsForm, check: AccountCheck) -> None:
     services().stores.save_settings(
         store.id,
-        account_sid=credentials.account_sid,
-        auth_token=credentials.auth_token if is_known or form.texts["auth_token"] else None,
+        account_sid=form.texts["account_sid"],
+        auth_token=form.texts["auth_token"] or None,
         campaign_id=form.texts["campaign_id"],
         event_type_id=form.texts["event_type_id"],
         rules=form.rules,

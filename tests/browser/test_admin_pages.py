@@ -148,14 +148,14 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
 
     fill_account(page)
     page.get_by_text("Clicks and promo codes").click()
-    page.get_by_label("Days a click counts").fill("60")
+    page.get_by_label("Text field for all promo codes").fill("20")
     save(page)
     expect(page.get_by_role("status")).to_contain_text("Saved. impact.com accepts these credentials.")
-    expect(page.get_by_label("Days a click counts")).to_have_value("60")
+    expect(page.get_by_label("Text field for all promo codes")).to_have_value("20")
     kept = admin.services.stores.get(admin.store.id)
     assert kept is not None
     assert kept.is_configured
-    assert kept.rules == {"click_days": "60"}
+    assert kept.rules == {"codes_field": "20"}
 
     add_order(admin.services, admin.store, "900", number="1001", evidence=EVIDENCE)
     add_order(admin.services, admin.store, "901", number="1002", verdict="reported", reason="accepted")
@@ -218,7 +218,7 @@ def test_every_page_fits_is_named_and_can_be_read(
         page.goto(admin.url + path)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         check(page)
-    page.get_by_label("Days a click counts").fill("0")
+    page.get_by_label("Text field for all promo codes").fill("0")
     save(page)
     expect(page.get_by_role("alert")).to_be_visible()
     check(page)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask.testing import FlaskClient
 
 from impact_app.domain.rules import RULES, default_text, read_rules
 from impact_app.ledger.stores import Store
-from impact_app.ledger.tables import accounts
+from impact_app.ledger.tables import accounts, steps, stores
+from impact_app.ledger.vault import Vault
 from impact_app.simulator.network import RunningNetwork
+from impact_app.web.settings import GROUPS
 from impact_app.wiring import Services
-from tests.web.conftest import HTML, SID, Page, page_of
+from tests.web.conftest import HTML, SID, Page, add_order, add_step, page_of
 
 TOKEN = "pretend-auth-token"
 
@@ -63,6 +67,12 @@ def test_every_rule_is_on_the_page_once_with_its_default(signed_in: FlaskClient,
         assert boxes.count(f"rule.{entry.name}") == 1
         assert page.fields[f"rule.{entry.name}"] == default_text(entry.name)
         assert entry.title in page.text
+
+
+def test_every_rule_has_its_group_and_no_group_names_a_rule_that_is_gone() -> None:
+    grouped = [name for _, names in GROUPS for name in names]
+
+    assert sorted(grouped) == sorted(entry.name for entry in RULES)
 
 
 def test_an_empty_token_box_keeps_the_stored_token(
@@ -171,7 +181,12 @@ def test_what_was_typed_is_shown_as_text_and_nothing_else(signed_in: FlaskClient
     attack = '"><script>alert(1)</script>'
     answer = signed_in.post(
         f"/stores/{store.id}/settings",
-        data={**form_of(signed_in, store), "account_sid": attack, "rule.routes": f"</textarea>{attack}"},
+        data={
+            **form_of(signed_in, store),
+            "account_sid": attack,
+            "rule.codes_field": attack,
+            "rule.routes": f"</textarea>{attack}",
+        },
         headers=HTML,
     )
 
@@ -179,6 +194,7 @@ def test_what_was_typed_is_shown_as_text_and_nothing_else(signed_in: FlaskClient
     assert answer.status_code == 422
     assert [tag for tag, _ in page.tags].count("script") == 0
     assert page.fields["account_sid"] == attack
+    assert page.fields["rule.codes_field"] == attack
 
 
 def test_saving_lifts_the_hold_on_the_account_even_with_the_same_token(
@@ -193,6 +209,37 @@ def test_saving_lifts_the_hold_on_the_account_even_with_the_same_token(
 
     with services.database.read() as connection:
         assert connection.execute(accounts.select()).one().held_reason is None
+
+
+def test_saving_makes_what_waits_due_at_once(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    later = services.clock() + timedelta(hours=1)
+    order_id = add_order(services, store, "1", verdict="waiting", reason="server_error")
+    add_step(services, store, order_id, not_before=later)
+
+    save(signed_in, store)
+
+    with services.database.read() as connection:
+        assert connection.execute(steps.select()).one().not_before == services.clock()
+
+
+def test_a_stored_token_that_no_key_opens_is_asked_for_again(
+    signed_in: FlaskClient, store: Store, services: Services, network: RunningNetwork
+) -> None:
+    save(signed_in, store)
+    asked_before = asked(network)
+    foreign = Vault(["a key that was lost"]).lock(TOKEN)
+    with services.database.write() as connection:
+        connection.execute(stores.update().values(auth_token=foreign))
+
+    status, page = save(signed_in, store, auth_token="", campaign_id="2000")
+
+    assert status == 422
+    assert "The stored token cannot be read any more. Enter it again." in page.text
+    assert services.stores.get(store.id).campaign_id == "1000"  # type: ignore[union-attr]
+    assert asked(network) == asked_before
+    assert save(signed_in, store)[0] == 200
 
 
 def test_without_a_csrf_token_nothing_is_saved(
