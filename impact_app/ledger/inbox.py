@@ -44,6 +44,7 @@ class Claimed:
     body: bytes
     received_at: datetime
     tries: int
+    triggered_at: datetime | None = None
 
 
 class Inbox:
@@ -146,4 +147,13 @@ def settle(
 
 
 def _claimed(row: Any) -> Claimed:
-    return Claimed(row.id, row.platform, row.domain, row.topic, row.body or b"", row.received_at, row.tries)
+    return Claimed(
+        id=row.id,
+        platform=row.platform,
+        domain=row.domain,
+        topic=row.topic,
+        body=row.body or b"",
+        received_at=row.received_at,
+        tries=row.tries,
+        triggered_at=row.triggered_at,
+    )

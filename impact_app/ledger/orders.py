@@ -264,6 +264,26 @@ def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, 
     )
 
 
+def mark(
+    connection: sa.Connection, row_id: int, verdict: Verdict, reason: Reason, detail: str, now: datetime
+) -> None:
+    """Change only the verdict of an order, where it cannot be judged."""
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.id == row_id)
+        .values(verdict=verdict.value, reason=reason.value, detail=detail, judged_at=now)
+    )
+
+
+def pass_over(connection: sa.Connection, store_id: int, order_key: str, rules_version: int) -> None:
+    """Take an order as looked at under these settings, verdict and all else as they were."""
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
+        .values(rules_version=rules_version)
+    )
+
+
 def _reported(connection: sa.Connection, row_id: int) -> Reported | None:
     value = connection.scalar(sa.select(conversions.c.reported).where(conversions.c.order_row_id == row_id))
     return None if value is None else reported_from(value)

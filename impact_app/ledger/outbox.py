@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from impact_app.domain.plan import Reported
-from impact_app.domain.reasons import Reason
+from impact_app.domain.reasons import Reason, Verdict
 from impact_app.domain.receipts import PATIENCE, Outcome, Receipt, wait
 from impact_app.ledger.codec import reported_from, reported_value
 from impact_app.ledger.database import Database
@@ -261,8 +261,14 @@ def renew_patience(connection: sa.Connection, store_id: int, now: datetime) -> N
     connection.execute(
         sa.update(steps)
         .where(steps.c.store_id == store_id, steps.c.state == "pending")
-        .values(not_before=now, trying_since=now)
+        .values(not_before=now, trying_since=now, reason=None, detail="")
     )
+
+
+def held_reason(connection: sa.Connection, account_sid: str) -> Reason | None:
+    """Why nothing of an account is sent until a person acts, or None."""
+    value = connection.scalar(sa.select(accounts.c.held_reason).where(accounts.c.sid == account_sid))
+    return None if value is None else Reason(value)
 
 
 def revive(connection: sa.Connection, step_id: int, now: datetime) -> None:
@@ -330,9 +336,20 @@ def _hold(
 ) -> None:
     if receipt.outcome is Outcome.REJECTED:
         _account(connection, sid, held_reason=receipt.reason.value, held_at=now)
+        _tell(connection, sid, receipt.reason, now)
     else:
         pause = receipt.retry_after if receipt.retry_after is not None else 60.0
         _account(connection, sid, resume_at=now + timedelta(seconds=pause + chance.uniform(0, 1)))
+
+
+def _tell(connection: sa.Connection, sid: str, reason: Reason, now: datetime) -> None:
+    """Every order that waits for the account says what it waits for, not only the one that was refused."""
+    waiting = sa.select(steps.c.order_row_id).where(steps.c.account_sid == sid, steps.c.state == "pending")
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.id.in_(waiting))
+        .values(verdict=Verdict.ATTENTION.value, reason=reason.value, detail="", judged_at=now)
+    )
 
 
 def _account(connection: sa.Connection, sid: str, **values: Any) -> None:

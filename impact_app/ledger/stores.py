@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from impact_app.ledger import outbox
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, deliveries, stores
 from impact_app.ledger.vault import Vault
@@ -100,6 +101,10 @@ class Stores:
         }
         with self._database.write() as connection:
             known = stores.c.platform == platform, stores.c.domain == domain
+            was = connection.execute(sa.select(stores.c.id, stores.c.state).where(*known)).one_or_none()
+            if was is not None and was.state == "uninstalled":
+                # The time away is not held against calls that waited for the store.
+                outbox.renew_patience(connection, was.id, now)
             found = connection.execute(sa.update(stores).where(*known).values(values))
             if not found.rowcount:
                 fresh = {"platform": platform, "domain": domain, "connected_at": now}

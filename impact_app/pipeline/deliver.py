@@ -11,19 +11,20 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import sqlalchemy as sa
 import structlog
 
-from impact_app.domain.reasons import Reason
+from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.receipts import Outcome, Receipt
+from impact_app.ledger import orders
 from impact_app.ledger import outbox as outboxes
 from impact_app.ledger.database import Database
 from impact_app.ledger.outbox import ClaimedStep, Outbox
-from impact_app.ledger.stores import Stores
+from impact_app.ledger.stores import Credentials, Stores
 from impact_app.ledger.vault import Unreadable
 from impact_app.pipeline import judge
 from impact_app.transports.api.request import Call
@@ -47,12 +48,21 @@ class Pace:
     left: dict[str, int] = field(default_factory=dict)
     resets: dict[str, datetime] = field(default_factory=dict)
     under_way: Counter[str] = field(default_factory=Counter)
+    welcome: set[str] = field(default_factory=set)
 
-    def take(self, sid: str, now: datetime) -> bool:
-        """Take one of the account's calls; False if this hour has none left."""
+    def is_used_up(self, sid: str, now: datetime) -> bool:
+        """Whether the account has no call left this hour."""
         if sid in self.resets and now >= self.resets[sid]:
             del self.left[sid], self.resets[sid]
-        if sid in self.left and self.left[sid] <= self.under_way[sid]:
+        return sid in self.left and self.left[sid] <= self.under_way[sid]
+
+    def take(self, sid: str) -> bool:
+        """Take one of the account's calls; False until its first one is answered.
+
+        The first goes alone: where credentials are refused or the hour is used up, one call learns it, not
+        as many as fit on the way.
+        """
+        if sid not in self.welcome and self.under_way[sid]:
             return False
         self.under_way[sid] += 1
         return True
@@ -60,6 +70,10 @@ class Pace:
     def hear(self, sid: str, receipt: Receipt, now: datetime) -> None:
         """Take in what an answer says of the hour; of answers out of order the lowest counts."""
         self.under_way[sid] -= 1
+        if receipt.holds:
+            self.welcome.discard(sid)
+        else:
+            self.welcome.add(sid)
         if receipt.calls_left is None or receipt.reset_after is None:
             return
         resets = now + timedelta(seconds=receipt.reset_after)
@@ -98,28 +112,45 @@ class Deliverer:
                 made += len(landed)
 
     def _next(self, room: int, pace: Pace) -> list[ClaimedStep]:
-        """Due steps whose account may call now; the others go back until its next hour."""
+        """Due steps whose account may call now; the others go back."""
         now = self.clock()
         claimed = self.outbox.claim(room, now, uuid.uuid4().hex) if room else []
-        allowed = [step for step in claimed if pace.take(step.account_sid, now)]
+        allowed = [
+            step
+            for step in claimed
+            if not pace.is_used_up(step.account_sid, now) and pace.take(step.account_sid)
+        ]
         refused = [step for step in claimed if step not in allowed]
         if refused:
             self.outbox.release(refused)
         for sid in {step.account_sid for step in refused}:
-            self.outbox.pause(sid, pace.resets[sid])
+            if pace.is_used_up(sid, now):
+                self.outbox.pause(sid, pace.resets[sid])
         return allowed
 
     def _send(self, step: ClaimedStep) -> _Flight:
+        """One call with its receipt. Never raises: what was claimed is also settled."""
         started = self.clock()
         try:
-            credentials = self.stores.credentials(step.store_id)
+            credentials = self._credentials(step)
+            if credentials is None:
+                return _Flight(started, started, _NO_CREDENTIALS, None)
+            if credentials.account_sid != step.account_sid:
+                return _Flight(started, started, _OTHER_ACCOUNT, credentials)
+            made = Call(step.method, step.path, step.form)
+            receipt = self.transport.send(made, credentials.account_sid, credentials.auth_token, started)
+        except Exception:
+            log.exception("step.send_failed", step=step.id)
+            return _Flight(started, self.clock(), _FAILED, None)
+        return _Flight(started, self.clock(), receipt, credentials)
+
+    def _credentials(self, step: ClaimedStep) -> Credentials | None:
+        """What to call with; None where the store has none, or none that can be read."""
+        try:
+            return self.stores.credentials(step.store_id)
         except Unreadable as fault:
-            return _Flight(started, started, _no_credentials(str(fault)))
-        if credentials is None:
-            return _Flight(started, started, _no_credentials("The store has no credentials."))
-        made = Call(step.method, step.path, step.form)
-        receipt = self.transport.send(made, credentials.account_sid, credentials.auth_token, started)
-        return _Flight(started, self.clock(), receipt)
+            log.warning("credentials.unreadable", store=step.store_id, fault=str(fault))
+            return None
 
     def _settle(self, landed: list[tuple[ClaimedStep, _Flight]]) -> None:
         """What has come back shares a transaction; if that fails, each has its own."""
@@ -127,16 +158,36 @@ class Deliverer:
             with self.database.write() as connection:
                 for step, flight in landed:
                     self._settle_one(connection, step, flight)
-        except sa.exc.SQLAlchemyError:
+        except Exception:
             if len(landed) == 1:
-                # The claim grows stale and the sweep frees it: the call is repeated under the same order id.
-                log.exception("step.not_settled", step=landed[0][0].id)
+                log.exception("step.not_judged", step=landed[0][0].id)
+                self._settle_bare(*landed[0])
                 return
             for one in landed:
                 self._settle([one])
 
+    def _settle_bare(self, step: ClaimedStep, flight: _Flight) -> None:
+        """The receipt without judging the order: a fault of ours must not lose what impact.com said."""
+        now, receipt = self.clock(), self._receipt(step, flight)
+        try:
+            with self.database.write() as connection:
+                outboxes.settle(connection, step, receipt, flight.started_at, now, self.chance)
+                verdict = EXPLANATIONS[receipt.reason].verdict or Verdict.WAITING
+                orders.mark(connection, step.order_row_id, verdict, receipt.reason, receipt.detail, now)
+        except sa.exc.SQLAlchemyError:
+            # The claim grows stale and the sweep frees it: the call is repeated under the same order id.
+            log.exception("step.not_settled", step=step.id)
+
+    def _receipt(self, step: ClaimedStep, flight: _Flight) -> Receipt:
+        """The receipt; credentials that were replaced while the call was under way hold nothing."""
+        receipt = flight.receipt
+        is_hold = receipt.holds and receipt.outcome is Outcome.REJECTED
+        if is_hold and flight.credentials != self._credentials(step):
+            return replace(receipt, outcome=Outcome.NOT_SENT, holds=False)
+        return receipt
+
     def _settle_one(self, connection: sa.Connection, step: ClaimedStep, flight: _Flight) -> None:
-        now, receipt = self.clock(), flight.receipt
+        now, receipt = self.clock(), self._receipt(step, flight)
         state = outboxes.settle(connection, step, receipt, flight.started_at, now, self.chance)
         store = self.stores.get_in(connection, step.store_id)
         if state is not None and store is not None:
@@ -161,7 +212,16 @@ class _Flight:
     started_at: datetime
     ended_at: datetime
     receipt: Receipt
+    credentials: Credentials | None
 
 
-def _no_credentials(detail: str) -> Receipt:
-    return Receipt(Outcome.REJECTED, Reason.CREDENTIALS_REFUSED, detail, holds=True)
+_NO_CREDENTIALS = Receipt(
+    Outcome.REJECTED,
+    Reason.CREDENTIALS_REFUSED,
+    "The store has no account SID and token, or they were stored under another SECRET_KEY.",
+    holds=True,
+)
+_OTHER_ACCOUNT = Receipt(
+    Outcome.NOT_SENT, Reason.QUEUED, "The store has another account now; the call is made anew for that one."
+)
+_FAILED = Receipt(Outcome.UNCERTAIN, Reason.INTERRUPTED, "The app failed while it was sending; see its log.")

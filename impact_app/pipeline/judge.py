@@ -81,6 +81,9 @@ def _judge(
         verdict, reason, detail = _put(connection, store, known, found, waiting, now, insist=insist)
     if reason is Reason.UNCHANGED:
         reason = Reason.ACCEPTED
+    held = outbox.held_reason(connection, store.account_sid or "") if reason is Reason.QUEUED else None
+    if held is not None:
+        verdict, reason = Verdict.ATTENTION, held
     orders.write(connection, known.row_id, order, _judged(store, order, found, verdict, reason, detail), now)
 
 

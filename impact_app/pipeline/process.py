@@ -148,7 +148,9 @@ class Processor:
             return Reason.UNKNOWN_STORE, one.domain, _key(event)
         match event:
             case Uninstalled():
-                uninstalled = self.stores.uninstall_in(connection, store.id, since=one.received_at, now=now)
+                # A notice may come hours late, after the store is back: when it was written counts.
+                since = one.triggered_at or one.received_at
+                uninstalled = self.stores.uninstall_in(connection, store.id, since=since, now=now)
                 return Reason.DONE, "" if uninstalled else "The store was installed again since.", None
             case ScopesChanged(scopes):
                 self.stores.save_scopes_in(connection, store.id, scopes)
