@@ -29,3 +29,18 @@ demo: $(VENV)/.runtime
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/flask --app app up
+
+# PROPERTY_EXAMPLES says how many generated orders the property tests look at.
+test: $(VENV)/.dev
+	@sh tests/system-packages.sh
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+test-deep: $(VENV)/.dev
+	@sh tests/system-packages.sh
+	@PROPERTY_EXAMPLES=200000 $(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
