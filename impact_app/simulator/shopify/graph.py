@@ -183,7 +183,7 @@ class Graph:
         }
 
     def node(self, identifier: str) -> Node | None:
-        """The product or order with this gid; None when there is none, GraphQLError when it is no gid."""
+        """The product, order or refund with this gid; None for none, GraphQLError when it is no gid."""
         scheme, _, rest = identifier.partition("gid://shopify/")
         kind, _, number = rest.partition("/")
         if scheme or not number.isdigit():
@@ -198,7 +198,22 @@ class Graph:
             require(self.scopes, "read_orders", "order")
             body = self.store.orders.get(int(number))
             return self.order(body) if body and self._visible(body) else None
+        if kind == "Refund":
+            require(self.scopes, "read_orders", "refund")
+            return self._refund_numbered(int(number))
         return None
+
+    def _refund_numbered(self, number: int) -> Node | None:
+        with self.store.lock:
+            return next(
+                (
+                    {"__typename": "Refund", **self.refund(record, body)}
+                    for body in self.store.orders.values()
+                    for record in body["refunds"]
+                    if record["id"] == number and self._visible(body)
+                ),
+                None,
+            )
 
     def products(self, query: str | None, sort_key: str, page: Page) -> tuple[Node, list[str]]:
         """A page of products, and the search fields that Shopify does not know."""
