@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from impact_app.domain.money import Money, round_to, share, total, zero
+from impact_app.domain.money import Money, of_minor, round_to, share, total, zero
 from impact_app.domain.money import exponent as digits_of
 from impact_app.domain.orders import Extra, Line, LineKind, Order, Side
 from impact_app.domain.rules import Rules
@@ -51,7 +51,29 @@ class Sums:
 
 def line_figures(order: Order, rules: Rules) -> list[LineFigures]:
     """The figures of every line of which units are kept, on the side the rules choose."""
-    return [_figures(order, line, rules) for line in order.lines if line.kept > 0]
+    lines = [line for line in order.lines if line.kept > 0]
+    values = _values(order, lines, rules.money)
+    return [_figures(order, line, value, rules) for line, value in zip(lines, values, strict=True)]
+
+
+def _values(order: Order, lines: list[Line], side: Side) -> list[Money]:
+    """What the buyer still pays for the kept units of each line.
+
+    Where units left without money, their worth is an estimate, right but for a cent a line; the store's own
+    sum settles it. A larger difference is left for `sums` to find.
+    """
+    values = [_kept(line_value(line, side), line.refunded.on(side), line) for line in lines]
+    if order.current_subtotal is None:
+        return values
+    missing = order.current_subtotal.on(side) - total(values, order.currency_on(side))
+    cent = of_minor(1 if missing.amount > 0 else -1, missing.currency)
+    estimated = [
+        at for at, line in enumerate(lines) if _unexplained(line) > 0 and (values[at] + cent).amount >= 0
+    ]
+    if missing.fits and abs(missing.minor) <= len(estimated):
+        for at in estimated[: abs(missing.minor)]:
+            values[at] = values[at] + cent
+    return values
 
 
 def line_value(line: Line, side: Side) -> Money:
@@ -61,10 +83,9 @@ def line_value(line: Line, side: Side) -> Money:
     return price * line.quantity - total(reductions, price.currency)
 
 
-def _figures(order: Order, line: Line, rules: Rules) -> LineFigures:
+def _figures(order: Order, line: Line, value: Money, rules: Rules) -> LineFigures:
     side = rules.money
     list_price = line.unit_price.on(side) * line.kept
-    value = _kept(line_value(line, side), line.refunded.on(side), line)
     tax = _kept(line.tax.on(side), line.refunded_tax.on(side), line)
     contained = order.prices_include_tax
     net = value - tax if contained else value
@@ -93,10 +114,15 @@ def _kept(whole: Money, given_back: Money, line: Line) -> Money:
     and the odd cent with it.
     """
     left = whole - given_back
-    unexplained = line.quantity - line.kept - line.returned
+    unexplained = _unexplained(line)
     if unexplained <= 0:
         return left
     return share(left, [Decimal(unexplained), Decimal(line.kept)])[1]
+
+
+def _unexplained(line: Line) -> int:
+    """Units that left without a refund saying what they were worth."""
+    return line.quantity - line.kept - line.returned
 
 
 def _without_tax(reduction: Money, net: Money, value: Money) -> Money:
@@ -128,7 +154,8 @@ def sums(order: Order, figures: Iterable[LineFigures], rules: Rules) -> Sums:
         items_now=now,
         store_now=stated,
         excluded_now=total((item.value for item in figures if not item.included), currency),
-        fault=_fault(as_ordered, order.subtotal.on(side), now, stated, figures),
+        fault=_fault(as_ordered, order.subtotal.on(side), now, stated, figures)
+        or _extras_fault(order, rules),
     )
 
 
@@ -144,6 +171,14 @@ def _fault(
             return f"{item.line.title}: {item.net.amount} has more digits than {item.net.currency} allows."
         if item.net < zero(item.net.currency):
             return f"{item.line.title}: its discounts and refunds exceed its price."
+    return ""
+
+
+def _extras_fault(order: Order, rules: Rules) -> str:
+    for extra in order.extras:
+        net = extra_net(extra, order, rules)
+        if extra.kind in rules.include and (not net.fits or net.amount < 0):
+            return f"{extra.kind}: {_said(net)} cannot be charged."
     return ""
 
 

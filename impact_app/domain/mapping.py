@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from impact_app.domain.attribution import Attribution
@@ -16,6 +17,7 @@ from impact_app.domain.rules import Route, Rules
 
 # impact.com's field sizes (Brand API v14, Conversions, 2026-06).
 _ORDER_ID, _TEXT, _LONG = 64, 64, 255
+_ORDER_DISCOUNT_LIMIT = Decimal("9999999999.99")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ def conversion(
         items = [item for item in items if item.net]
     currency = order.currency_on(rules.money)
     discount = total((item.discount for item in items), currency)
-    once = discount if discount and _once_for_order(order, included, rules) else None
+    fits = discount.amount <= _ORDER_DISCOUNT_LIMIT
+    once = discount if discount and fits and _once_for_order(order, included, rules) else None
     if once:
         items = [replace(item, discount=zero(currency)) for item in items]
     return Conversion(
@@ -109,7 +112,7 @@ def conversion(
         click_id=attribution.click_id,
         promo_code=promo_code(order.codes, partner_codes),
         all_codes=_all_codes(order.codes, rules),
-        customer_id=order.customer.id,
+        customer_id=order.customer.id[:_LONG],
         customer_email=_email(order, rules),
         customer_status={True: "New", False: "Existing", None: ""}[order.customer.is_new],
         ip_address=order.ip_address if rules.ip_address == "yes" else "",

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import msgspec
@@ -164,7 +165,7 @@ def _order(body: OrderBody) -> Order:
     amounts = _Amounts(body)
     discounts = tuple(_discount(application) for application in body.discount_applications or ())
     refunds = _refunds_by_line(body)
-    tips = _tips(body)
+    tips, details = _tips(body), body.client_details
     placed = body.processed_at or body.created_at
     if placed is None:
         raise Unreadable("The order has neither processed_at nor created_at.")
@@ -196,8 +197,8 @@ def _order(body: OrderBody) -> Order:
         current_subtotal=_current_subtotal(body, amounts),
         codes=_codes(body, discounts),
         customer=_customer(body),
-        ip_address=_text(body.browser_ip or (body.client_details and body.client_details.browser_ip)),
-        user_agent=_text(body.client_details and body.client_details.user_agent),
+        ip_address=_address(body.browser_ip or (details.browser_ip if details else None)),
+        user_agent=_text(details.user_agent if details else None),
         attributes=_pairs(body.note_attributes),
         landing_url=_text(body.landing_site),
     )
@@ -263,8 +264,8 @@ def _reduction(one: Allocation, place: str, body: OrderBody, amounts: _Amounts) 
 
 def _tips(body: OrderBody) -> set[int]:
     """Places of the lines that are tips: titled so or, in another language, the one of the tip's amount."""
-    tipped = body.total_tip_received or Decimal(0)
-    if not tipped > 0:
+    tipped = _checked(body.total_tip_received or Decimal(0), "total_tip_received")
+    if tipped <= 0:
         return set()
     custom = {
         at: item
@@ -272,7 +273,7 @@ def _tips(body: OrderBody) -> set[int]:
         if item.product_id is None and item.variant_id is None and not item.sku
     }
     titled = {at for at, item in custom.items() if _text(item.title).strip().casefold() == "tip"}
-    alike = [at for at, item in custom.items() if item.price * item.quantity == tipped]
+    alike = [at for at, item in custom.items() if _checked(item.price, "price") * item.quantity == tipped]
     return titled or set(alike[-1:])
 
 
@@ -335,6 +336,14 @@ def _customer(body: OrderBody) -> Customer:
         email_sha256=hashlib.sha256(email.encode()).hexdigest() if email else "",
         is_new=None,
     )
+
+
+def _address(value: str | None) -> str:
+    """An IP address; anything else, such as what stands in its place once it is redacted, is none."""
+    try:
+        return str(ip_address(value or ""))
+    except ValueError:
+        return ""
 
 
 def _country(body: OrderBody) -> str:
