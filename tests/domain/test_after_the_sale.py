@@ -1,0 +1,237 @@
+"""What is asked of impact.com once it holds an order: the smallest step to what the order has become."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from impact_app.domain.orders import Payment
+from impact_app.domain.plan import Modify, Reported, ReportedItem, Reverse
+from impact_app.domain.reasons import Reason, Verdict
+from impact_app.simulator.shopify.orders import cancel, edit, refund
+from tests.domain.shop import Body, asked, body, form, line, money, off, percent, read, reported
+
+D = Decimal
+
+
+def two_lines(**more: object) -> Body:
+    """A: 3 x 10.00, B: 1 x 20.00."""
+    return body(line("10.00", 3, "A"), line("20.00", 1, "B"), **more)
+
+
+def ids(raw: Body) -> list[int]:
+    return [one["id"] for one in raw["line_items"]]
+
+
+def test_nothing_changed_means_nothing_is_sent() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    again = {**raw, "updated_at": "2026-11-21T00:00:00+01:00", "note": "Please ring twice"}
+    found = asked(read(again), held)
+    assert (found.step, found.reason, found.verdict) == (None, Reason.UNCHANGED, Verdict.REPORTED)
+
+
+def test_units_returned_change_their_item_alone_in_absolute_figures() -> None:
+    """3 x 10.00, one unit back: 2 units, 20.00; B is not named."""
+    raw = two_lines()
+    held = reported(read(raw))
+    found = asked(read(refund(raw, {ids(raw)[0]: 1})[1]), held)
+    assert isinstance(found.step, Modify)
+    assert form(found) == {
+        "ActionTrackerId": "9876",
+        "OrderId": "450789469",
+        "Reason": "ORDER_UPDATE",
+        "DispositionCode": "ORDER_UPDATE",
+        "Sku": "A",
+        "Quantity": "2",
+        "Amount": "20.00",
+    }
+    assert found.step.result == replace(
+        held, items=(ReportedItem("A", 2, money("20.00")), ReportedItem("B", 1, money("20.00")))
+    )
+    assert asked(read(refund(raw, {ids(raw)[0]: 1})[1]), found.step.result).step is None
+
+
+def test_a_line_returned_whole_stays_listed_with_nothing_and_the_second_item_is_numbered() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    sent = form(asked(read(refund(raw, {ids(raw)[0]: 2, ids(raw)[1]: 1})[1]), held))
+    assert [(name, value) for name, value in sent.items()][4:] == [
+        ("Sku", "A"),
+        ("Quantity", "1"),
+        ("Amount", "10.00"),
+        ("Sku2", "B"),
+        ("Quantity2", "0"),
+        ("Amount2", "0.00"),
+    ]
+
+
+def test_a_discounted_unit_returns_what_was_paid_for_it() -> None:
+    """3 x 10.00 less 10 %: 27.00; one unit back is 9.00 back, so 18.00 stays."""
+    raw = two_lines(discounts=[percent("10")])
+    held = reported(read(raw))
+    sent = form(asked(read(refund(raw, {ids(raw)[0]: 1})[1]), held))
+    assert (sent["Quantity"], sent["Amount"]) == ("2", f"{D('27.00') - D('9.00')}")
+
+
+@pytest.mark.parametrize(
+    ("become", "code"),
+    [
+        (lambda raw: refund(raw, {ids(raw)[0]: 3, ids(raw)[1]: 1})[1], "ITEM_RETURNED"),
+        (lambda raw: refund(raw, adjustment=D("50.00"))[1], "ITEM_RETURNED"),
+        (cancel, "REJECTED"),
+        (lambda raw: cancel(raw, reason="fraud"), "CONS_FRAUD"),
+        (lambda raw: cancel(raw, refunded=False), "REJECTED"),
+        (lambda raw: edit(raw, remove={ids(raw)[0]: 3, ids(raw)[1]: 1})[1], "ITEM_RETURNED"),
+        (lambda raw: {**raw, "financial_status": "voided"}, "ITEM_RETURNED"),
+    ],
+)
+def test_an_order_taken_back_is_reversed_with_its_code_and_only_once(become: object, code: str) -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    after = read(become(raw))  # type: ignore[operator]
+    found = asked(after, held)
+    assert isinstance(found.step, Reverse)
+    assert form(found) == {
+        "ActionTrackerId": "9876",
+        "OrderId": "450789469",
+        "DispositionCode": code,
+    }
+    assert found.step.result == replace(held, items=(), is_reversed=True)
+    again = asked(after, found.step.result)
+    assert (again.step, again.reason, again.verdict) == (None, Reason.REVERSED, Verdict.REPORTED)
+
+
+def test_the_codes_are_the_merchants() -> None:
+    rules = {"code_refund": "RETURNED", "code_cancel": "CALLED_OFF", "code_fraud": "FRAUD"}
+    raw = two_lines()
+    held = reported(read(raw))
+    whole = {ids(raw)[0]: 3, ids(raw)[1]: 1}
+    for after, code in (
+        (refund(raw, whole)[1], "RETURNED"),
+        (cancel(raw), "CALLED_OFF"),
+        (cancel(raw, reason="fraud"), "FRAUD"),
+    ):
+        assert form(asked(read(after), held, **rules))["DispositionCode"] == code
+
+
+def test_money_back_without_items_changes_nothing_until_all_of_it_is_back() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    found = asked(read(refund(raw, adjustment=D("49.99"))[1]), held)
+    assert (found.step, found.reason) == (None, Reason.UNCHANGED)
+
+
+def test_an_added_item_is_told_and_not_sent() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    found = asked(read(edit(raw, add=[line("5.00", 1, "NEW")])[1]), held)
+    assert (found.step, found.reason, found.detail) == (None, Reason.ADDED_ITEMS, "NEW")
+
+
+def test_units_added_by_an_edit_count_once_they_are_paid() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    after = edit(raw, increase={ids(raw)[1]: 2})[1]
+    assert after["financial_status"] == "partially_paid"
+    assert asked(read(after), held).step is None
+    paid = form(asked(read({**after, "financial_status": "paid"}), held))
+    assert (paid["Sku"], paid["Quantity"], paid["Amount"]) == ("B", "3", "60.00")
+
+
+def test_units_removed_while_something_is_unpaid_leave_at_once() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    after = edit(raw, remove={ids(raw)[0]: 1}, increase={ids(raw)[1]: 2})[1]
+    sent = form(asked(read(after), held))
+    assert (sent["Sku"], sent["Quantity"], sent["Amount"], "Sku2" in sent) == ("A", "2", "20.00", False)
+
+
+def test_an_order_that_no_longer_adds_up_is_held() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    after = refund(raw, {ids(raw)[0]: 1})[1]
+    after["current_subtotal_price_set"]["shop_money"]["amount"] = "39.00"
+    found = asked(read(after), held)
+    assert (found.step, found.reason, found.verdict) == (None, Reason.TOTALS_DISAGREE, Verdict.ATTENTION)
+
+
+def test_another_currency_chosen_later_does_not_touch_what_is_reported() -> None:
+    """A change names no currency: 18.00 EUR in place of 20.00 USD would be booked as 18.00 USD."""
+    raw = body(line("10.00", 2), presentment_currency="EUR", exchange_rate=D("0.9"))
+    held = reported(read(raw))
+    assert held.currency == "USD"
+    assert asked(read(raw), held, money="shopper").step is None
+    sent = form(asked(read(refund(raw, {ids(raw)[0]: 1})[1]), held, money="shopper"))
+    assert (sent["Quantity"], sent["Amount"]) == ("1", "10.00")
+    in_euro = reported(read(raw), money="shopper")
+    assert (in_euro.currency, asked(read(raw), in_euro).step) == ("EUR", None)
+
+
+def test_another_order_number_chosen_later_still_finds_the_action() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    assert form(asked(read(cancel(raw)), held, order_id="name"))["OrderId"] == "450789469"
+
+
+def test_a_route_chosen_later_leaves_the_action_where_it_is() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    sent = form(asked(read(cancel(raw)), held, routes="country=US -> 5:6"))
+    assert sent["ActionTrackerId"] == "9876"
+
+
+def test_what_would_keep_a_new_order_back_does_not_stop_a_change() -> None:
+    """The rules tell what is reported; what was reported follows its order."""
+    raw = two_lines(test=True)
+    held = reported(read(raw), test_orders="send")
+    assert isinstance(asked(read(cancel(raw)), held).step, Reverse)
+
+
+def test_a_free_item_is_returned_by_its_units() -> None:
+    """A gift of 0.00 comes back: the amount stays 0.00 and the units say it."""
+    raw = body(line("10.00", 1, "A"), line("0.00", 2, "GIFT"))
+    held = reported(read(raw))
+    sent = form(asked(read(refund(raw, {ids(raw)[1]: 2})[1]), held))
+    assert (sent["Sku"], sent["Quantity"], sent["Amount"]) == ("GIFT", "0", "0.00")
+
+
+def test_one_sku_on_two_lines_is_changed_as_one_item() -> None:
+    """2 x 10.00 and 1 x 12.00 under one SKU; one of the first comes back: 2 units, 22.00."""
+    raw = body(line("10.00", 2, "A"), line("12.00", 1, "A"))
+    held = reported(read(raw))
+    assert held.items == (ReportedItem("A", 3, money("32.00")),)
+    sent = form(asked(read(refund(raw, {ids(raw)[0]: 1})[1]), held))
+    assert (sent["Sku"], sent["Quantity"], sent["Amount"]) == ("A", "2", "22.00")
+
+
+def test_kept_shipping_keeps_the_action_where_shipping_counts() -> None:
+    raw = body(line("10.00", 1, "A"), shipping=D("4.00"))
+    held = reported(read(raw), include="shipping")
+    found = asked(read(refund(raw, {ids(raw)[0]: 1})[1]), held, include="shipping")
+    assert form(found)["Sku"] == "A"
+    assert isinstance(found.step, Modify)
+    assert found.step.result.items == (
+        ReportedItem("A", 0, money("0")),
+        ReportedItem("shipping", 1, money("4.00")),
+    )
+
+
+def test_reported_is_what_was_sent_less_its_discounts() -> None:
+    held = reported(read(two_lines(discounts=[off("5.00")])))
+    assert held == Reported(
+        campaign_id="1000",
+        event_type_id="9876",
+        order_id="450789469",
+        currency="USD",
+        items=(ReportedItem("A", 3, money("27.00")), ReportedItem("B", 1, money("18.00"))),
+    )
+
+
+def test_refunded_is_its_own_word() -> None:
+    raw = two_lines()
+    words = {"refunded": Payment.REFUNDED, "partially_refunded": Payment.PAID, "voided": Payment.VOIDED}
+    for word, payment in words.items():
+        assert read({**raw, "financial_status": word}).payment is payment
