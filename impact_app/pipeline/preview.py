@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from impact_app.domain.events import Unreadable
 from impact_app.domain.mapping import PartnerCode, Target
@@ -17,18 +18,22 @@ from impact_app.transports.api.request import call
 
 
 def unwrapped(body: bytes) -> bytes:
-    """An order as a webhook carries it, from a file that may hold it as a REST answer does."""
+    """An order as a webhook carries it, from a file that may hold it as a REST answer does.
+
+    The order's own bytes are cut out, so that no amount is read and written again. Raises `Unreadable`.
+    """
     try:
-        parsed = json.loads(body)
-    except ValueError:
+        named = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        if set(named) == {"order"}:
+            return bytes(named["order"])
+        if set(named) != {"orders"}:
+            return body
+        orders = msgspec.json.decode(named["orders"], type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body
-    if isinstance(parsed, dict) and set(parsed) == {"order"}:
-        return json.dumps(parsed["order"]).encode()
-    if isinstance(parsed, dict) and set(parsed) == {"orders"} and len(parsed["orders"]) == 1:
-        return json.dumps(parsed["orders"][0]).encode()
-    if isinstance(parsed, dict) and "orders" in parsed:
-        raise Unreadable("The file holds a list of orders; a preview takes one.")
-    return body
+    if len(orders) != 1:
+        raise Unreadable(f"The file holds a list of {len(orders)} orders; a preview takes one.")
+    return bytes(orders[0])
 
 
 def preview(
@@ -44,7 +49,10 @@ def preview(
     """The decision on an order, as of its own last change unless `now` is given.
 
     `against` is an earlier snapshot taken as already reported. Answers decision, reason, carrier and call.
+    Raises `Unreadable` where the two are different orders.
     """
+    if against is not None and against.key != order.key:
+        raise Unreadable(f"The two files hold different orders: {order.key} and, before it, {against.key}.")
     context = Context(target, partner_codes, now or order.changed_at)
     reported = taken_as_reported(against, rules, context) if against else None
     if against is not None and order.changed_at < against.changed_at:
