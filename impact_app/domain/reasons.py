@@ -24,6 +24,8 @@ class Reason(StrEnum):
 
     # reported
     ACCEPTED = "accepted"
+    CREDITED = "credited"
+    NOT_CREDITED = "not_credited"
     # withheld: decided, final unless the order or the rules change
     NOT_PAID = "not_paid"
     TEST_ORDER = "test_order"
@@ -61,6 +63,8 @@ class Reason(StrEnum):
     WRONG_ADDRESS = "wrong_address"
     REFUSED = "refused"
     GAVE_UP = "gave_up"
+    CONVERSION_INVALID = "conversion_invalid"
+    PROGRAM_INVALID = "program_invalid"
     # of a delivery, not of an order
     UNREADABLE_BODY = "unreadable_body"
     UNKNOWN_TOPIC = "unknown_topic"
@@ -89,7 +93,19 @@ _STAYS = "It is judged again when the order changes; after a change of rules, re
 _RETRY = "It is sent again by itself under the same order number, for 72 hours."
 
 EXPLANATIONS: dict[Reason, Explanation] = {
-    Reason.ACCEPTED: Explanation(_R, "impact.com has accepted the conversion.", "Nothing is left to do."),
+    Reason.ACCEPTED: Explanation(
+        _R,
+        "impact.com has accepted the conversion.",
+        "What it made of it is read back, usually within the hour.",
+    ),
+    Reason.CREDITED: Explanation(
+        _R, "impact.com has credited a partner with the order.", "Nothing is left to do."
+    ),
+    Reason.NOT_CREDITED: Explanation(
+        _R,
+        "impact.com has the order and pays nobody for it.",
+        "That is an answer, not a failure. Later changes of the order are not sent.",
+    ),
     Reason.NOT_PAID: Explanation(_W, "The order is not fully paid.", "It is judged again once it is paid."),
     Reason.TEST_ORDER: Explanation(_W, "The order was paid with a test gateway.", _STAYS),
     Reason.POINT_OF_SALE: Explanation(_W, "The order was taken at a point of sale.", _STAYS),
@@ -185,6 +201,18 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     ),
     Reason.GAVE_UP: Explanation(
         _A, "impact.com could not be reached for 72 hours.", "Replay the order when it is back.", "merchant"
+    ),
+    Reason.CONVERSION_INVALID: Explanation(
+        _A,
+        "impact.com took the conversion, and could not book it because of what it says.",
+        "Correct what impact.com names, then replay.",
+        "merchant",
+    ),
+    Reason.PROGRAM_INVALID: Explanation(
+        _A,
+        "impact.com took the conversion, and could not book it under this campaign and event type.",
+        "Correct them in the settings, or at impact.com and replay; it is sent again then.",
+        "merchant",
     ),
     Reason.UNREADABLE_BODY: Explanation(
         None, "The delivery is signed but its body cannot be read.", "It is kept and shown.", "operator"
