@@ -18,6 +18,8 @@ from impact_app.wiring import Services
 from tests.line import Bench, Clock, config_for
 from tests.servers import RedisServer, drop_database, make_database, postgres_server
 
+pytest_plugins = ["tests.browsers"]
+
 _numbers = itertools.count(1)
 
 

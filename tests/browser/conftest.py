@@ -1,59 +1,18 @@
-"""One headless Chromium for the whole run, a new context for each test, storefronts on free ports."""
+"""A new browser context for each test, storefronts on free ports."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from impact_app.simulator.storefront import RunningStorefront, running_storefront
 
 from .visiting import Receiver, Visitor, receiving
 
-LAUNCH_ARGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 OpenStorefront = Callable[..., RunningStorefront]
-
-
-@pytest.fixture(scope="session")
-def chromium_path() -> str:
-    """Where Chromium is: what the variable CHROMIUM names, else the first one on the PATH."""
-    named = os.environ.get("CHROMIUM")
-    found = [shutil.which(name) for name in (named, "chromium", "chromium-browser", "google-chrome") if name]
-    path = next((path for path in found if path), None)
-    if path is None:
-        pytest.fail(
-            "The browser tests need Chromium: install the package `chromium` (apt-get install chromium) "
-            "or put the path of a Chromium or Chrome into the variable CHROMIUM.",
-            pytrace=False,
-        )
-    return path
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
-    launched = playwright.chromium.launch(executable_path=chromium_path, args=LAUNCH_ARGS)
-    yield launched
-    launched.close()
 
 
 @pytest.fixture
