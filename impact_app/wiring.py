@@ -12,6 +12,8 @@ from functools import cached_property
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from impact_app.config import Config, read_config
 from impact_app.http import Http
@@ -148,7 +150,12 @@ class Services:
 def connect_redis(config: Config) -> redis.Redis:
     """A connection with short time-outs: Redis only wakes, so nobody waits for it."""
     return redis.Redis.from_url(
-        config.redis_url, socket_connect_timeout=1.0, socket_timeout=2.0, health_check_interval=30
+        config.redis_url,
+        socket_connect_timeout=1.0,
+        socket_timeout=2.0,
+        health_check_interval=30,
+        # The client's own three tries sleep for seconds in between.
+        retry=Retry(NoBackoff(), 0),
     )
 
 
