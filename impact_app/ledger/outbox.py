@@ -292,6 +292,8 @@ def settle(
 
     An acceptance counts even then: it tells what impact.com holds.
     """
+    # The order before its step, as whoever judges takes them: two who meet wait instead of tripping.
+    connection.execute(sa.select(orders.c.id).where(orders.c.id == claimed.order_row_id).with_for_update())
     _record(connection, claimed.id, started_at, now, receipt)
     if receipt.holds:
         _hold(connection, claimed.account_sid, receipt, now, chance)

@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from impact_app.ledger.stores import Stores
+from impact_app.ledger.vault import Unreadable
 from impact_app.transports.api.client import ImpactApi
 from impact_app.transports.api.promo_codes import NotListed, partner_codes
 
@@ -16,12 +17,14 @@ log = structlog.get_logger()
 def refresh(stores: Stores, api: ImpactApi, now: datetime) -> None:
     """Ask for every configured store; one that cannot be asked keeps the codes it has."""
     for store in stores.all():
-        credentials = stores.credentials(store.id)
-        if store.state != "connected" or credentials is None or not store.campaign_id:
+        if store.state != "connected" or not store.campaign_id:
             continue
         try:
+            credentials = stores.credentials(store.id)
+            if credentials is None:
+                continue
             codes = partner_codes(api, credentials.account_sid, credentials.auth_token, store.campaign_id)
-        except NotListed as fault:
+        except (NotListed, Unreadable) as fault:
             log.warning("promo_codes.not_listed", store=store.id, fault=str(fault))
             continue
         stores.save_promo_codes(store.id, codes, now=now)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import redis
@@ -40,12 +41,15 @@ class Wake:
             log.warning("wake.lost", queue=name, fault=type(fault).__name__)
 
     def at(self, name: Name, when: datetime) -> None:
-        """Have `name` run at a moment; several for the same second are one."""
+        """Have `name` run at a moment, to the next full second; several for the same second are one."""
+        # RQ cuts fractions off. A job that came that much too early would ask for its own second again,
+        # and be deleted at its end together with what it asked for.
+        second = math.ceil(when.timestamp())
         try:
             self._queue(name).enqueue_at(
-                when,
+                datetime.fromtimestamp(second, UTC),
                 _task(name),
-                job_id=f"{name}-{int(when.timestamp())}",
+                job_id=f"{name}-{second}",
                 job_timeout=600,
                 result_ttl=0,
                 failure_ttl=86400,
