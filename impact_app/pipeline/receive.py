@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 
+import sqlalchemy as sa
 import structlog
 
 from impact_app.ledger.inbox import Delivery, Inbox
@@ -74,6 +75,11 @@ class Receiver:
         try:
             self._inbox.add([delivery for delivery, _ in batch])
         except Exception as fault:
+            if len(batch) > 1 and not isinstance(fault, sa.exc.OperationalError):
+                # One of them is what the database will not take; the others must not suffer for it.
+                for one in batch:
+                    self._commit([one])
+                return
             log.exception("deliveries.not_kept", deliveries=len(batch))
             for _, done in batch:
                 done.set_exception(fault)
