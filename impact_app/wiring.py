@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from impact_app.config import Config, read_config
+from impact_app.domain.orders import Order
 from impact_app.http import Http
 from impact_app.ledger.database import Database
 from impact_app.ledger.inbox import Inbox
@@ -25,7 +26,8 @@ from impact_app.ledger.schema import upgrade
 from impact_app.ledger.stores import Store, Stores
 from impact_app.ledger.vault import Vault
 from impact_app.pipeline.deliver import Deliverer
-from impact_app.pipeline.process import Platform, Processor, ProductFacts
+from impact_app.pipeline.fetch import ShopifyOrders
+from impact_app.pipeline.process import Platform, Processor, ProductFacts, Unfetched
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.review import Reviewer
@@ -108,7 +110,7 @@ class Services:
     @cached_property
     def platforms(self) -> dict[str, Platform]:
         """Every platform the app knows, one line each."""
-        return {"shopify": Platform(shopify_reading.read, self._shopify_facts)}
+        return {"shopify": Platform(shopify_reading.read, self._shopify_facts, self._shopify_order)}
 
     @property
     def tokens(self) -> TokenKeeper:
@@ -132,19 +134,26 @@ class Services:
         return f"Judged again: {file.summary.verdict}, {file.summary.reason}." if file else None
 
     @cached_property
-    def _shopify(self) -> tuple[TokenKeeper, Products] | None:
+    def _shopify(self) -> tuple[TokenKeeper, Products, ShopifyOrders] | None:
         shopify = self.config.shopify
         if shopify is None:
             return None
-        # Short time-outs: an order never waits long for what only makes its report nicer.
+        # Short time-outs: an order never waits long, least of all for what only makes its report nicer.
         http = Http(connect=2.0, read=5.0)
         tokens = TokenKeeper(
             self.stores, TokenEndpoint(http, shopify), clock=self.clock, locks=redis_locks(self.redis)
         )
-        return tokens, Products(self.database, tokens, AdminApi(http, shopify), clock=self.clock)
+        api = AdminApi(http, shopify)
+        products = Products(self.database, tokens, api, clock=self.clock)
+        return tokens, products, ShopifyOrders(tokens, api, clock=self.clock)
 
     def _shopify_facts(self, store: Store, product_ids: Sequence[str]) -> Mapping[str, ProductFacts]:
         return self._shopify[1].facts(store, product_ids) if self._shopify else {}
+
+    def _shopify_order(self, store: Store, order_key: str, budget: float) -> Order:
+        if self._shopify is None:
+            raise Unfetched(order_key, "Shopify is switched off, so the order cannot be fetched.")
+        return self._shopify[2].order(store, order_key, budget)
 
 
 def connect_redis(config: Config) -> redis.Redis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,9 +21,10 @@ from impact_app.domain.events import (
     UnknownTopic,
     Unreadable,
 )
-from impact_app.domain.orders import Order
+from impact_app.domain.orders import Customer, Order
 from impact_app.domain.reasons import Reason
 from impact_app.ledger import inbox as inboxes
+from impact_app.ledger import orders
 from impact_app.ledger.database import Database
 from impact_app.ledger.inbox import Claimed, Inbox
 from impact_app.ledger.stores import Store, Stores
@@ -32,6 +34,32 @@ log = structlog.get_logger()
 
 #: Deliveries settled in one transaction: enough to share its commit, few enough to let the receiver in.
 BATCH = 10
+
+#: Seconds that one batch, and one order of it, may spend on fetching: well within the life of a claim.
+FETCH_SECONDS = 20.0
+ORDER_SECONDS = 8.0
+
+#: How often a hint is put off while its platform cannot be asked: for 1, 2, 4, 8, 16 and 32 minutes.
+PUT_OFF = 6
+
+
+class Unfetched(Exception):
+    """An order could not be fetched; the message is fit to be stored and shown.
+
+    `is_passing`: nothing speaks against the order, so that a later try may have it.
+    """
+
+    def __init__(self, order_key: str, sentence: str, *, is_passing: bool = False) -> None:
+        super().__init__(sentence)
+        self.order_key = order_key
+        self.is_passing = is_passing
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The whole order that a delivery only hinted at."""
+
+    order: Order
 
 
 class ProductFacts(Protocol):
@@ -49,10 +77,16 @@ class Platform:
 
     read            says what a delivery of a topic is about; raises `Unreadable`
     product_facts   type and category of products, as far as known in time; never raises
+    order           an order as it stands now, by its key, within so many seconds; raises `Unfetched`
     """
 
     read: Callable[[str, bytes], Event]
     product_facts: Callable[[Store, Sequence[str]], Mapping[str, ProductFacts]]
+    order: Callable[[Store, str, float], Order]
+
+
+#: What is known of a delivery when it comes to be settled.
+_Found = Event | Unreadable | Fetched | Unfetched
 
 
 @dataclass(frozen=True)
@@ -72,7 +106,10 @@ class Processor:
             claimed = self.inbox.claim(BATCH, self.clock())
             if not claimed:
                 break
-            self._settle([(one, self._read(one)) for one in claimed])
+            read = [(one, self._read(one)) for one in claimed]
+            self._settle([(one, event) for one, event in read if not isinstance(event, OrderChanged)])
+            hints = [(one, event) for one, event in read if isinstance(event, OrderChanged)]
+            self._settle(self._followed(hints))
             settled += len(claimed)
         return settled
 
@@ -99,8 +136,46 @@ class Processor:
             return seen
         return OrderSeen(with_products(seen.order, platform.product_facts(store, ids)))
 
-    def _settle(self, batch: list[tuple[Claimed, Event | Unreadable]]) -> None:
+    def _followed(self, hints: Sequence[tuple[Claimed, OrderChanged]]) -> list[tuple[Claimed, _Found]]:
+        """Each hint with what is to be had of its order, asked for once; a hint that must wait is put off."""
+        ends = time.monotonic() + FETCH_SECONDS
+        answers: dict[tuple[str, str, str], _Found] = {}
+        ready: list[tuple[Claimed, _Found]] = []
+        for one, hint in hints:
+            about = (one.platform, one.domain, hint.order_key)
+            if about not in answers:
+                answers[about] = self._fetch(one, hint, min(ORDER_SECONDS, ends - time.monotonic()))
+            answer = answers[about]
+            if isinstance(answer, Unfetched) and answer.is_passing and one.tries <= PUT_OFF:
+                self._put_off(one, answer)
+            else:
+                ready.append((one, answer))
+        return ready
+
+    def _fetch(self, one: Claimed, hint: OrderChanged, budget: float) -> _Found:
+        platform, store = self.platforms[one.platform], self.stores.find(one.platform, one.domain)
+        if store is None or store.state != "connected":
+            return hint
+        try:
+            order = platform.order(store, hint.order_key, budget)
+        except Unfetched as fault:
+            return fault
+        except Exception:
+            log.exception("order.fetch_failed", delivery=one.id, order=hint.order_key)
+            return Unfetched(
+                hint.order_key, "The app failed to fetch the order; see its log.", is_passing=True
+            )
+        return Fetched(self._filled(platform, one, OrderSeen(order)).order)
+
+    def _put_off(self, one: Claimed, fault: Unfetched) -> None:
+        pause = timedelta(minutes=2 ** (one.tries - 1))
+        self.inbox.release([one.id], not_before=self.clock() + pause, detail=str(fault))
+        log.info("delivery.put_off", delivery=one.id, order=fault.order_key, seconds=pause.total_seconds())
+
+    def _settle(self, batch: Sequence[tuple[Claimed, _Found]]) -> None:
         """All in one transaction; if that fails, each alone, so that one bad delivery holds up no other."""
+        if not batch:
+            return
         try:
             with self.database.write() as connection:
                 for one, event in batch:
@@ -110,7 +185,7 @@ class Processor:
             for one, event in batch:
                 self._settle_alone(one, event)
 
-    def _settle_alone(self, one: Claimed, event: Event | Unreadable) -> None:
+    def _settle_alone(self, one: Claimed, event: _Found) -> None:
         try:
             with self.database.write() as connection:
                 self._settle_one(connection, one, event)
@@ -120,7 +195,7 @@ class Processor:
             detail = f"The app failed on it ({type(fault).__name__}) and will try again; see its log."
             self.inbox.release([one.id], not_before=self.clock() + pause, detail=detail)
 
-    def _settle_one(self, connection: sa.Connection, one: Claimed, event: Event | Unreadable) -> None:
+    def _settle_one(self, connection: sa.Connection, one: Claimed, event: _Found) -> None:
         now = self.clock()
         store = self.stores.find_in(connection, one.platform, one.domain)
         reason, detail, order_key = self._effect(connection, one, event, store, now)
@@ -132,7 +207,7 @@ class Processor:
         self,
         connection: sa.Connection,
         one: Claimed,
-        event: Event | Unreadable,
+        event: _Found,
         store: Store | None,
         now: datetime,
     ) -> tuple[Reason, str, str | None]:
@@ -160,19 +235,43 @@ class Processor:
         match event:
             case OrderSeen(order):
                 return judge.arrived(connection, store, order, now), "", order.key
-            case OrderChanged(order_key):
-                judge.again(connection, store, order_key, now)
-                return Reason.HINT_ONLY, "", order_key
+            case Fetched(order):
+                known = orders.lock(connection, store.id, order.key)
+                whole = completed(order, known.order) if known else order
+                return judge.arrived(connection, store, whole, now), "", order.key
+            case OrderChanged() | Unfetched():
+                judge.again(connection, store, event.order_key, now)
+                return Reason.HINT_ONLY, str(event) if isinstance(event, Unfetched) else "", event.order_key
         raise AssertionError(event)
 
 
-def _key(event: Event) -> str | None:
+def _key(event: _Found) -> str | None:
     match event:
-        case OrderSeen(order):
+        case OrderSeen(order) | Fetched(order):
             return order.key
-        case OrderChanged(order_key):
-            return order_key
+        case OrderChanged() | Unfetched():
+            return event.order_key
     return None
+
+
+def completed(fetched: Order, known: Order) -> Order:
+    """A fetched order with what only its webhooks told of the buyer and of the shop's own time."""
+    customer = Customer(
+        id=fetched.customer.id or known.customer.id,
+        email_sha1=fetched.customer.email_sha1 or known.customer.email_sha1,
+        email_sha256=fetched.customer.email_sha256 or known.customer.email_sha256,
+        is_new=known.customer.is_new if fetched.customer.is_new is None else fetched.customer.is_new,
+    )
+    return replace(
+        fetched,
+        # The same moment, written with the shop's offset; so that a call that waits stays as it is.
+        placed_at=known.placed_at if known.placed_at == fetched.placed_at else fetched.placed_at,
+        customer=customer,
+        country=fetched.country or known.country,
+        ip_address=fetched.ip_address or known.ip_address,
+        user_agent=fetched.user_agent or known.user_agent,
+        landing_url=known.landing_url or fetched.landing_url,
+    )
 
 
 def with_products(order: Order, facts: Mapping[str, ProductFacts]) -> Order:
