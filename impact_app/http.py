@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 CONNECT_TIMEOUT = 5.0
@@ -79,7 +80,7 @@ class Http:
             raise NotConnected(_words(error)) from error
         except requests.ConnectionError as error:
             raise _fault(error) from error
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             raise NoAnswer(_words(error)) from error
 
     def _session(self) -> requests.Session:
@@ -99,10 +100,11 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _capped(response: requests.Response, deadline: float) -> bytes:
-    """The whole body; `requests` bounds each read, so a body that drips needs a bound of its own."""
+    """The whole body, unpacked. A time-out bounds one read, so a body that drips needs a bound of its own."""
     chunks: list[bytes] = []
     size = 0
-    for chunk in response.iter_content(65536):
+    # One read at a time: `iter_content` waits until it has a whole chunk, however slowly that comes.
+    while chunk := response.raw.read1(65536, decode_content=True):
         chunks.append(chunk)
         size += len(chunk)
         if time.monotonic() > deadline:
@@ -128,16 +130,17 @@ def _words(error: BaseException) -> str:
 _SECRET_WORDS = re.compile(
     r"""(?ix) (?P<name> authorization | auth[_-]?token | access[_-]?token | refresh[_-]?token
         | client[_-]?secret | x-shopify-access-token | password | api[_-]?key )
-        (?P<gap> ["']?\s*[:=]\s*["']? (?:bearer\s+|basic\s+)? ) (?P<value> [^\s"'&,;}<]+ )"""
+        (?P<gap> ["']?\s*[:=>]\s*["']? (?:bearer\s+|basic\s+)? ) (?P<value> [^\s"'&,;}<]+ )"""
 )
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
 
 
 def redacted(text: str, known: tuple[str, ...], limit: int = KEPT_LIMIT) -> str:
     """`text` without secrets and addresses, cut to `limit` characters, fit to be stored and shown."""
-    for secret in known:
-        if secret:
-            text = text.replace(secret, "[secret]")
+    text = text.replace("\x00", "")
+    # The longest first: what is left of it would still tell, once a shorter one was taken out of its middle.
+    for secret in sorted(filter(None, known), key=len, reverse=True):
+        text = text.replace(secret, "[secret]")
     text = _SECRET_WORDS.sub(lambda found: f"{found['name']}{found['gap']}[secret]", text)
-    text = _EMAIL.sub("[e-mail]", text).replace("\x00", "")
+    text = _EMAIL.sub("[e-mail]", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
