@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from redis.connection import parse_url
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 #: Shopify's Admin API version for requests and webhooks alike; `shopify.app.toml` states the same one.
 SHOPIFY_API_VERSION = "2026-10"
 
@@ -84,8 +88,7 @@ class _Environment:
 
     def url(self, name: str, default: str) -> str:
         value = self.text(name) or default
-        parts = urlsplit(value.replace("{shop}", "shop"))
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not _is_http(value.replace("{shop}", "shop")):
             self._report(f"{name} must be an http:// or https:// address; it is {value!r}.")
         return value.rstrip("/")
 
@@ -105,6 +108,14 @@ class _Environment:
         if not value:
             self._report(f"{name}_FILE names {path}, which is empty.")
         return value or None
+
+
+def _is_http(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def read_config(environ: Mapping[str, str] | None = None) -> Config:
@@ -159,6 +170,15 @@ def _database_url(env: _Environment, instance: Path, report: _Report) -> str:
     if not value.startswith(("sqlite:///", "postgresql+psycopg://")):
         kind = value.split(":", 1)[0]
         report(f"DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://; it begins with {kind!r}.")
+        return value
+    # What cannot be read is not repeated: it may hold a password.
+    try:
+        database = make_url(value).database
+    except (ArgumentError, ValueError):
+        report("DATABASE_URL cannot be read: signs such as @ / : in a password are written as %40 %2F %3A.")
+        return value
+    if value.startswith("sqlite:") and (not database or database == ":memory:"):
+        report("DATABASE_URL must name a file, as in sqlite:////srv/impact.sqlite3: memory forgets.")
     return value
 
 
@@ -167,6 +187,11 @@ def _redis_url(value: str | None, instance: Path, report: _Report) -> str:
         return f"unix://{embedded_redis_socket(instance)}"
     if not value.startswith(("redis://", "rediss://", "unix://")):
         report("REDIS_URL must begin with redis://, rediss:// or unix://.")
+        return value
+    try:
+        parse_url(value)  # type: ignore[no-untyped-call]
+    except ValueError:
+        report("REDIS_URL cannot be read: it has the form redis://[:password@]host:port/number.")
     return value
 
 
@@ -210,10 +235,13 @@ def _kept(path: Path, make: Callable[[], str], report: _Report) -> str:
             draft.touch(mode=0o600)
             draft.write_text(make(), encoding="utf-8")
             _link_once(draft, path)
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        report(f"{path} cannot be made or read: {error.strerror}.")
+        value = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        report(f"{path} cannot be made or read: {error}.")
         return ""
+    if not value:
+        report(f"{path} is empty: restore what it held, or delete it to have a new one made.")
+    return value
 
 
 def _link_once(draft: Path, path: Path) -> None:
