@@ -19,7 +19,15 @@ from impact_app.ledger.tables import deliveries, orders, steps
 from impact_app.pipeline.process import PUT_OFF, Platform, Processor, Unfetched, completed
 from impact_app.simulator.shopify import faults
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
-from impact_app.simulator.shopify.orders import LineSpec, cancel, edit, encode, order_body, refund
+from impact_app.simulator.shopify.orders import (
+    CustomerSpec,
+    LineSpec,
+    cancel,
+    edit,
+    encode,
+    order_body,
+    refund,
+)
 from impact_app.simulator.shopify.specs import OrderSpec
 from impact_app.simulator.shopify.store import PretendStore, Product
 from impact_app.stores.shopify.documents import ORDER_BY_ID
@@ -232,6 +240,24 @@ def test_what_only_the_webhook_told_stays_with_the_order(shop: Shop) -> None:
     assert (after["ItemQuantity1"], after["ItemSubTotal1"]) == ("2", "60.00")
 
 
+@pytest.mark.parametrize(
+    ("scopes", "customer"), [("", None), ("read_customers", "4711"), ("write_customers", "4711")]
+)
+def test_the_customer_comes_with_the_scope_for_customers(
+    shop: Shop, scopes: str, customer: str | None
+) -> None:
+    shop.pretend.scopes = ("read_orders", "read_products", *scopes.split())
+    shop.connect()
+    body = shop.bench.order(*THREE, customer=CustomerSpec(id=4711))
+
+    shop.refund(body, 1)
+
+    assert shop.bench.run() == 1
+    (step,) = shop.bench.rows(steps)
+    assert dict(step.form).get("CustomerId") == customer
+    assert shop.orders_asked == 1
+
+
 def test_a_call_that_waits_is_not_written_anew_by_a_hint(shop: Shop) -> None:
     shop.connect()
     body = shop.bench.pay(*THREE)
@@ -315,11 +341,12 @@ def test_nothing_is_asked_for_a_store_that_is_not_here(
         assert shop.bench.process() == 1
 
     shop.bench.deliver_body("refunds/create", record, shop=domain)
+    answering = Answering(KeyError(), shop.bench.line, [])
 
-    assert shop.bench.run() == 0
+    assert processor(shop, answering).drain(shop.bench.turn) == 1
     assert (shop.last.state, shop.last.reason) == ("parked", reason)
     assert shop.last.order_key == str(record["order_id"])
-    assert shop.asked == []
+    assert answering.budgets == []
 
 
 def test_with_shopify_switched_off_nothing_is_fetched(config: Config, shop: Shop) -> None:

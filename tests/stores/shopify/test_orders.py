@@ -33,7 +33,7 @@ from impact_app.simulator.shopify.orders import (
     refund,
 )
 from impact_app.simulator.shopify.store import Journey, PretendStore, Product, Visit
-from impact_app.stores.shopify import documents
+from impact_app.stores.shopify import documents, payloads
 from impact_app.stores.shopify.api import AdminApi
 from impact_app.stores.shopify.documents import ORDER_BY_ID, ORDER_LINES, ORDERS_CHANGED, REFUND_LINES
 from impact_app.stores.shopify.errors import AccessDenied, PlatformUnreachable
@@ -216,6 +216,32 @@ def test_the_body_is_in_the_webhook_s_own_spelling(shop: Shop, currency: str) ->
         assert datetime.fromisoformat(fetched[name]) == datetime.fromisoformat(webhook[name])
     assert fetched["line_items"][0]["price"] == {"USD": "20.00", "JPY": "20", "KWD": "20.000"}[currency]
     assert isinstance(fetched["refunds"][0]["refund_line_items"][0]["subtotal"], int | float)
+
+
+def names(struct: type[msgspec.Struct]) -> set[str]:
+    return {one.name for one in msgspec.structs.fields(struct)}
+
+
+def test_every_field_that_is_read_of_a_webhook_is_fetched(shop: Shop) -> None:
+    line = LineSpec(price=Decimal(20), quantity=2, tax_rate=Decimal("0.07"))
+    body = placed(line, discounts=(DiscountSpec(), DiscountSpec(kind="manual", name="Sorry")))
+    body = refund(body, {body["line_items"][0]["id"]: 1})[1]
+
+    fetched = msgspec.json.decode(shop.fetch(shop.pretend.add_order(body), sees_customers=True))
+
+    # The API has one e-mail address, and nothing of the browser but its address.
+    assert set(fetched) == names(payloads.OrderBody) - {"contact_email", "client_details"}
+    (item,) = fetched["line_items"]
+    assert set(item) == names(payloads.LineItem)
+    assert set(item["discount_allocations"][0]) == names(payloads.Allocation)
+    assert set(item["tax_lines"][0]) == names(payloads.TaxLine)
+    # `is_removed`: shipping lines that were removed are not listed
+    assert set(fetched["shipping_lines"][0]) == names(payloads.ShippingLine) - {"is_removed"}
+    assert set(fetched["refunds"][0]) == names(payloads.RefundBody)
+    assert set(fetched["refunds"][0]["refund_line_items"][0]) == names(payloads.RefundLine)
+    code, manual = fetched["discount_applications"]
+    assert set(code) == names(payloads.Application) - {"title"}
+    assert set(manual) == names(payloads.Application) - {"code"}
 
 
 # long ones
