@@ -18,12 +18,25 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 7_413_250_611
 
 
+class NewerSchema(Exception):
+    """The database was made by a version of the app that this one does not know."""
+
+
 def upgrade(database: Database) -> None:
-    """Apply the migrations that are missing; processes that start together wait for one another."""
-    newest = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    """Apply the migrations that are missing; processes that start together wait for one another.
+
+    Raises `NewerSchema`, and then nothing has changed.
+    """
+    script = ScriptDirectory(str(_MIGRATIONS))
     with database.read() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == script.get_current_head():
+        return
+    if current is not None and current not in {one.revision for one in script.walk_revisions()}:
+        raise NewerSchema(
+            f"The database was made by a newer version of this app (its shape is {current!r}): "
+            "install that version, or one after it."
+        )
     with database.write() as connection:
         if not database.is_sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
