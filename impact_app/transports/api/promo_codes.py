@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
+
+import msgspec
 
 from impact_app.http import NoAnswer, NotConnected
 from impact_app.transports.api.client import ImpactApi
@@ -18,6 +18,17 @@ class NotListed(Exception):
     """The codes could not be had; the message says why. The ones known before stay."""
 
 
+class _Code(msgspec.Struct, rename="pascal"):
+    code: str | int | None = None
+    type: str | None = None
+    assigned_partner_id: str | int | None = None
+
+
+class _Page(msgspec.Struct):
+    numpages: int | None = msgspec.field(default=1, name="@numpages")
+    codes: list[_Code] | None = msgspec.field(default=None, name="PromoCodes")
+
+
 def partner_codes(
     api: ImpactApi, account_sid: str, auth_token: str, campaign_id: str
 ) -> list[dict[str, str]]:
@@ -29,14 +40,14 @@ def partner_codes(
     found: list[dict[str, str]] = []
     for page in range(1, _PAGES + 1):
         form = (("CampaignId", campaign_id), ("State", "ACTIVE"), ("Page", str(page)), ("PageSize", "1000"))
-        body = _asked(api, Call("GET", path, form), account_sid, auth_token)
-        found.extend(_codes(body))
-        if page >= int(body.get("@numpages") or 1):
+        answer = _asked(api, Call("GET", path, form), account_sid, auth_token)
+        found.extend(_owned(answer))
+        if page >= (answer.numpages or 1):
             break
     return found
 
 
-def _asked(api: ImpactApi, call: Call, account_sid: str, auth_token: str) -> dict[str, Any]:
+def _asked(api: ImpactApi, call: Call, account_sid: str, auth_token: str) -> _Page:
     try:
         answer = api.ask(call, account_sid, auth_token)
     except (NotConnected, NoAnswer) as fault:
@@ -44,16 +55,13 @@ def _asked(api: ImpactApi, call: Call, account_sid: str, auth_token: str) -> dic
     if answer.status != 200:
         raise NotListed(f"impact.com answered with status {answer.status}.")
     try:
-        body = json.loads(answer.text)
-    except ValueError:
-        raise NotListed("impact.com's answer was no JSON.") from None
-    if not isinstance(body, dict):
-        raise NotListed("impact.com's answer was not a list of promo codes.")
-    return body
+        # Paging figures come as text.
+        return msgspec.json.decode(answer.body, type=_Page, strict=False)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise NotListed(f"impact.com's answer was not a list of promo codes: {fault}") from None
 
 
-def _codes(body: dict[str, Any]) -> Iterator[dict[str, str]]:
-    for entry in body.get("PromoCodes") or ():
-        partner = str(entry.get("AssignedPartnerId") or "")
-        if partner and entry.get("Code"):
-            yield {"code": str(entry["Code"]), "type": str(entry.get("Type") or "LI"), "partner": partner}
+def _owned(page: _Page) -> Iterator[dict[str, str]]:
+    for one in page.codes or ():
+        if one.code and one.assigned_partner_id:
+            yield {"code": str(one.code), "type": one.type or "LI", "partner": str(one.assigned_partner_id)}
