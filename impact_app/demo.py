@@ -32,7 +32,7 @@ from impact_app.domain.reasons import EXPLANATIONS, Verdict
 from impact_app.ledger.orders import OrderFile
 from impact_app.pipeline.preview import unwrapped
 from impact_app.processes import port_fault, supervisor_command, write_supervisor_config
-from impact_app.simulator.network import RunningNetwork, running_network
+from impact_app.simulator.network import RunningNetwork, Setup, running_network
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.deliveries import post
 from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, OrderSpec, encode, order_body
@@ -89,14 +89,14 @@ class Stage:
 
 
 @contextlib.contextmanager
-def running_demo(told: Console) -> Iterator[Stage]:
-    """All processes in a folder of their own, ended and removed with the block."""
+def running_demo(told: Console, setup: Setup | None = None) -> Iterator[Stage]:
+    """All processes in a folder of their own, ended and removed with the block; `setup` is the network's."""
     folder = Path(tempfile.mkdtemp(prefix="impact-demo-"))
     secret = secrets.token_hex(16)
     store = PretendStore(domain=SHOP, client_secret=secret, same_organisation=True)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        network = stack.enter_context(running_network())
+        network = stack.enter_context(running_network(setup))
         admin = stack.enter_context(running_admin(store))
         environment = _environment(folder, store, network, admin)
         config = read_config(environment)

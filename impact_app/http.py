@@ -137,7 +137,8 @@ _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
 
 def redacted(text: str, known: tuple[str, ...], limit: int = KEPT_LIMIT) -> str:
     """`text` without secrets and addresses, cut to `limit` characters, fit to be stored and shown."""
-    text = text.replace("\x00", "")
+    # Searching takes long on a long text, and what stands further back is cut off below anyway.
+    text = text[: limit + 6_000].replace("\x00", "")
     # The longest first: what is left of it would still tell, once a shorter one was taken out of its middle.
     for secret in sorted(filter(None, known), key=len, reverse=True):
         text = text.replace(secret, "[secret]")
