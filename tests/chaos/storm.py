@@ -2,9 +2,9 @@
 
     python -m tests.chaos.storm 10000 5      orders, kills of each of web, worker and Redis
 
-Each order is delivered three times, twice with one webhook id and once with another, in random order and as
 Each order is delivered three times, twice with one webhook id and once with another, in random order, fast.
 At the end each paid order stands booked once, with the right amount, and the verdicts say so.
+"""
 
 from __future__ import annotations
 
