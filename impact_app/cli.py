@@ -6,6 +6,7 @@ Exit status: 0 done; 1 it could not be done, with a sentence on stderr; 2 the co
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from impact_app.domain.orders import Order
 from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RuleError, Rules, read_rules
 from impact_app.ledger.orders import OrderFile, OrderSummary
+from impact_app.ledger.schema import NewerSchema
 from impact_app.ledger.stores import Store, Tokens
 from impact_app.ledger.vault import Unreadable as SecretUnreadable
 from impact_app.pipeline.preview import preview as preview_order
@@ -54,12 +56,16 @@ def _plainly(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(*args, **kwargs)
-        except (Unreadable, SecretUnreadable, LookupError, ShopifyError) as fault:
+        except (Unreadable, SecretUnreadable, LookupError, ShopifyError, NewerSchema) as fault:
             raise click.ClickException(str(fault)) from None
         except RuleError as fault:
             raise click.UsageError("\n".join(fault.faults.values())) from None
-        except sa.exc.OperationalError as fault:
-            raise click.ClickException(f"The database does not answer: {fault.orig}") from None
+        except sa.exc.DBAPIError as fault:
+            raise click.ClickException(f"The database cannot be used: {_first_line(fault.orig)}") from None
+        except OSError as fault:
+            raise click.ClickException(
+                f"{fault.filename or 'A file'} cannot be used: {fault.strerror}."
+            ) from None
         except RedisError as fault:
             raise click.ClickException(f"Redis does not answer: {fault}") from None
 
@@ -91,6 +97,17 @@ def _day(_context: click.Context, _option: click.Parameter, given: str | None) -
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _shaped(shape: str, sentence: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """Checks a text as the settings page does, so that nothing else reaches a call's address."""
+
+    def check(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch(shape, given, re.ASCII):
+            raise click.BadParameter(sentence)
+        return given
+
+    return check
+
+
 _rule_option = click.option(
     "--rule", "rules", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A rule; may be repeated."
 )
@@ -116,8 +133,14 @@ def _database_fault(line: Services) -> str | None:
             connection.execute(sa.text("SELECT 1"))
     except sa.exc.SQLAlchemyError as fault:
         reason = getattr(fault, "orig", None) or fault
-        return f"DATABASE_URL: the database does not answer: {str(reason).strip()}"
+        return f"DATABASE_URL: the database cannot be used: {_first_line(reason)}"
+    except (OSError, NewerSchema) as fault:
+        return f"DATABASE_URL: {fault}"
     return None
+
+
+def _first_line(fault: object) -> str:
+    return str(fault).strip().partition("\n")[0]
 
 
 def _redis_fault(line: Services) -> str | None:
@@ -187,10 +210,26 @@ stores = AppGroup("stores", help="Connect stores and list them.")
 @click.option(
     "--client-credentials", is_flag=True, help="Ask Shopify for a token (app and store of one owner)."
 )
-@click.option("--account-sid", help="impact.com account SID.")
-@click.option("--auth-token", help="impact.com auth token.")
-@click.option("--campaign-id", help="impact.com campaign (program) id.")
-@click.option("--event-type-id", help="impact.com event type id.")
+@click.option(
+    "--account-sid",
+    callback=_shaped(r"[A-Za-z0-9]{5,64}", "It has 5 to 64 letters and digits."),
+    help="impact.com account SID.",
+)
+@click.option(
+    "--auth-token",
+    callback=_shaped(r"[!-~]{1,255}", "It has up to 255 letters, digits and signs without blanks."),
+    help="impact.com auth token.",
+)
+@click.option(
+    "--campaign-id",
+    callback=_shaped(r"[0-9]{1,10}", "It has 1 to 10 digits."),
+    help="impact.com campaign (program) id.",
+)
+@click.option(
+    "--event-type-id",
+    callback=_shaped(r"[0-9]{1,10}", "It has 1 to 10 digits."),
+    help="impact.com event type id.",
+)
 @_rule_option
 @_plainly
 def stores_add(
