@@ -34,6 +34,9 @@ log = structlog.get_logger()
 #: Calls in flight at once in one process; at a real network's latency this alone sets the speed.
 IN_FLIGHT = 32
 
+#: Seconds an account rests at most after a refusal for the rate that does not say how long.
+LONGEST_SILENCE = 300.0
+
 
 class Transport(Protocol):
     """A way to impact.com: takes a frozen call, answers with a receipt, never raises."""
@@ -92,6 +95,7 @@ class Deliverer:
     transport: Transport
     clock: Callable[[], datetime]
     chance: random.Random = field(default_factory=random.SystemRandom)
+    silent_refusals: Counter[str] = field(default_factory=Counter)
 
     def drain(self, until: datetime) -> int:
         """Send what is due until nothing is or the time is over; how many calls were made."""
@@ -105,7 +109,7 @@ class Deliverer:
                 if not flights:
                     return made
                 done, _ = wait(flights, return_when=FIRST_COMPLETED)
-                landed = [(flights.pop(future), future.result()) for future in done]
+                landed = [(flights.pop(future), self._patient(future.result())) for future in done]
                 for step, flight in landed:
                     pace.hear(step.account_sid, flight.receipt, flight.ended_at)
                 self._settle(landed)
@@ -134,15 +138,30 @@ class Deliverer:
         try:
             credentials = self._credentials(step)
             if credentials is None:
-                return _Flight(started, started, _NO_CREDENTIALS, None)
+                return _Flight(step.account_sid, started, started, _NO_CREDENTIALS, None)
             if credentials.account_sid != step.account_sid:
-                return _Flight(started, started, _OTHER_ACCOUNT, credentials)
+                return _Flight(step.account_sid, started, started, _OTHER_ACCOUNT, credentials)
             made = Call(step.method, step.path, step.form)
             receipt = self.transport.send(made, credentials.account_sid, credentials.auth_token, started)
         except Exception:
             log.exception("step.send_failed", step=step.id)
-            return _Flight(started, self.clock(), _FAILED, None)
-        return _Flight(started, self.clock(), receipt, credentials)
+            return _Flight(step.account_sid, started, self.clock(), _FAILED, None)
+        return _Flight(step.account_sid, started, self.clock(), receipt, credentials)
+
+    def _patient(self, flight: _Flight) -> _Flight:
+        """A refusal for the rate that names no time, with one: short at first, doubling while they follow.
+
+        A limit that is really used up is found with a handful of calls; a passing refusal costs a second.
+        """
+        receipt, sid = flight.receipt, flight.account_sid
+        if receipt.reason is not Reason.RATE_LIMITED:
+            self.silent_refusals.pop(sid, None)
+            return flight
+        if receipt.retry_after is not None:
+            return flight
+        self.silent_refusals[sid] += 1
+        pause = min(LONGEST_SILENCE, 2.0 ** (self.silent_refusals[sid] - 1))
+        return replace(flight, receipt=replace(receipt, retry_after=pause))
 
     def _credentials(self, step: ClaimedStep) -> Credentials | None:
         """What to call with; None where the store has none, or none that can be read."""
@@ -209,6 +228,7 @@ class Deliverer:
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
+    account_sid: str
     started_at: datetime
     ended_at: datetime
     receipt: Receipt
