@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 30.0
+READ_TIMEOUT = 20.0
 ANSWER_LIMIT = 4 * 1024 * 1024
 KEPT_LIMIT = 2_000
 

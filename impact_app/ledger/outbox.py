@@ -28,7 +28,7 @@ from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, attempts, conversions, orders, steps, stores
 
 #: A claim older than this belongs to a process that died; longer than any call may take.
-STALE_CLAIM = timedelta(seconds=75)
+STALE_CLAIM = timedelta(seconds=50)
 
 Kind = Literal["submit", "modify", "reverse"]
 
@@ -135,6 +135,13 @@ class Outbox:
                 )
             )
         return len(rows)
+
+    def next_stale(self) -> datetime | None:
+        """When the oldest call on its way counts as lost, or None if none is."""
+        query = sa.select(sa.func.min(steps.c.claimed_at)).where(steps.c.state == "in_flight")
+        with self._database.read() as connection:
+            claimed: datetime | None = connection.scalar(query)
+        return None if claimed is None else claimed + STALE_CLAIM
 
     def next_due(self, now: datetime) -> datetime | None:
         """When the next pending step may be sent, or None if none waits."""

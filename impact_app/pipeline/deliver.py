@@ -85,6 +85,14 @@ class Pace:
         self.left[sid], self.resets[sid] = min(known, receipt.calls_left), resets
 
 
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """A refusal for the rate that named no time: when it was heard, and how long the account rests for it."""
+
+    since: datetime
+    pause: float
+
+
 @dataclass(frozen=True)
 class Deliverer:
     """The stop between outbox and network, with all it works on."""
@@ -95,7 +103,7 @@ class Deliverer:
     transport: Transport
     clock: Callable[[], datetime]
     chance: random.Random = field(default_factory=random.SystemRandom)
-    silent_refusals: Counter[str] = field(default_factory=Counter)
+    silences: dict[str, _Silence] = field(default_factory=dict)
 
     def drain(self, until: datetime) -> int:
         """Send what is due until nothing is or the time is over; how many calls were made."""
@@ -155,13 +163,16 @@ class Deliverer:
         """
         receipt, sid = flight.receipt, flight.account_sid
         if receipt.reason is not Reason.RATE_LIMITED:
-            self.silent_refusals.pop(sid, None)
+            self.silences.pop(sid, None)
             return flight
         if receipt.retry_after is not None:
             return flight
-        self.silent_refusals[sid] += 1
-        pause = min(LONGEST_SILENCE, 2.0 ** (self.silent_refusals[sid] - 1))
-        return replace(flight, receipt=replace(receipt, retry_after=pause))
+        known = self.silences.get(sid)
+        if known is None or flight.started_at >= known.since:
+            # Calls that were on their way together are refused together: that is one refusal.
+            pause = min(LONGEST_SILENCE, known.pause * 2) if known else 1.0
+            known = self.silences[sid] = _Silence(flight.ended_at, pause)
+        return replace(flight, receipt=replace(receipt, retry_after=known.pause))
 
     def _credentials(self, step: ClaimedStep) -> Credentials | None:
         """What to call with; None where the store has none, or none that can be read."""

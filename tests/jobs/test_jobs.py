@@ -144,7 +144,7 @@ def test_the_next_repeat_is_scheduled_for_its_second_and_not_before(bench: Bench
 
 def test_the_scheduler_brings_the_repeat_by_itself(bench: Bench) -> None:
     bench.connect()
-    bench.network.faults.script(fault("429_brand", seconds=1))
+    bench.network.faults.script(fault("429_brand", seconds=5))
     body = bench.pay()
     _until_queued(bench, "process")
     _work(bench)
