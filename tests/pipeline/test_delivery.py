@@ -524,7 +524,7 @@ def test_two_workers_on_one_account_exceed_the_hour_by_one_load_at_most(
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda _: bench.deliver(), range(2)))
     calls = Counter(bench.calls())
-    assert calls["POST Conversions 200"] == 60
+    assert 28 <= calls["POST Conversions 200"] <= 60
     assert calls["POST Conversions 429"] <= 32
     assert bench.run() == 0
 
