@@ -67,10 +67,10 @@ def sweep() -> None:
         line.wake.soon("process")
     if line.reviewer.has_due():
         line.wake.soon("review")
-    stale = line.outbox.next_stale()
-    if stale is not None:
-        # Whose worker died is known the moment its claim grows stale, not at the next full minute.
-        line.wake.at("sweep", stale + timedelta(seconds=1))
+    for stale in (line.inbox.next_stale(), line.outbox.next_stale()):
+        if stale is not None:
+            # Whose worker died is known the moment its claim grows stale, not at the next full minute.
+            line.wake.at("sweep", stale + timedelta(seconds=1))
     _come_back_for_steps()
 
 

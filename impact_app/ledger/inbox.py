@@ -15,7 +15,7 @@ from impact_app.ledger.database import Database
 from impact_app.ledger.tables import deliveries
 
 #: A claim older than this belongs to a process that died.
-STALE_CLAIM = timedelta(seconds=90)
+STALE_CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,13 @@ class Inbox:
                 .values(claimed_at=None)
             )
         return freed.rowcount
+
+    def next_stale(self) -> datetime | None:
+        """When the oldest delivery being worked on counts as abandoned, or None if none is."""
+        query = sa.select(sa.func.min(deliveries.c.claimed_at)).where(deliveries.c.state == "pending")
+        with self._database.read() as connection:
+            claimed: datetime | None = connection.scalar(query)
+        return None if claimed is None else claimed + STALE_CLAIM
 
     def fate(self, platform: str, domain: str, delivery_key: str) -> tuple[str, str, str | None] | None:
         """State, detail and order of one delivery; None where it never came."""
