@@ -25,6 +25,7 @@ from impact_app.ledger.outbox import Outbox
 from impact_app.ledger.schema import upgrade
 from impact_app.ledger.stores import Store, Stores
 from impact_app.ledger.vault import Vault
+from impact_app.ledger.verification import Checks
 from impact_app.pipeline.deliver import Deliverer
 from impact_app.pipeline.fetch import ShopifyOrders
 from impact_app.pipeline.process import Platform, Processor, ProductFacts, Unfetched
@@ -32,6 +33,7 @@ from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.review import Reviewer
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
+from impact_app.pipeline.verify import Verifier
 from impact_app.pipeline.wake import Wake
 from impact_app.stores.shopify import reading as shopify_reading
 from impact_app.stores.shopify.api import AdminApi
@@ -102,6 +104,10 @@ class Services:
     @cached_property
     def deliverer(self) -> Deliverer:
         return Deliverer(self.database, self.outbox, self.stores, self.impact, self.clock)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        return Verifier(Checks(self.database), self.outbox, self.stores, self.impact, self.clock)
 
     @cached_property
     def reviewer(self) -> Reviewer:

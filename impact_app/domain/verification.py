@@ -221,15 +221,46 @@ def _units(item: tuple[int, Decimal] | None) -> str:
     return "none" if item is None else f"{item[0]} for {item[1]:f}"
 
 
-def standing(finding: Finding | None) -> Reason:
-    """The reason of an order that is reported and unchanged, by what impact.com made of it."""
-    if finding in NOBODY_PAID:
-        return Reason.NOT_CREDITED
-    if finding is Finding.CONFIGURATION:
-        return Reason.PROGRAM_INVALID
-    if finding is Finding.DATA:
-        return Reason.CONVERSION_INVALID
-    return Reason.CREDITED if finding in {Finding.CREDITED, Finding.DIFFERS} else Reason.ACCEPTED
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """All that impact.com has told of a conversion so far; None: not told (yet).
+
+    detail         what it said besides, or why it could not be asked
+    amount, payout in `currency`
+    checked_at     the last look that was answered
+    """
+
+    finding: Finding | None
+    detail: str
+    account_sid: str
+    action_id: str | None
+    partner_id: str | None
+    partner_name: str | None
+    state: str | None
+    amount: Decimal | None
+    currency: str | None
+    payout: Decimal | None
+    locking_date: datetime | None
+    checked_at: datetime | None
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of an order that is reported and unchanged, by what impact.com made of it."""
+        if self.finding in NOBODY_PAID:
+            return Reason.NOT_CREDITED
+        if self.finding is Finding.CONFIGURATION:
+            return Reason.PROGRAM_INVALID
+        if self.finding is Finding.DATA:
+            return Reason.CONVERSION_INVALID
+        return Reason.CREDITED if self.finding in {Finding.CREDITED, Finding.DIFFERS} else Reason.ACCEPTED
+
+    @property
+    def words(self) -> str:
+        """What goes with the reason: who is credited, and what impact.com said."""
+        if self.finding is None:
+            return ""
+        partner = f"Partner: {self.partner_name}." if self.partner_name else ""
+        return " ".join(part for part in (partner, self.detail) if part)
 
 
 # When to ask

@@ -15,6 +15,7 @@ from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import Reason, Verdict
+from impact_app.domain.verification import Finding, ReadBack
 from impact_app.ledger.codec import order_from, order_text, reported_from
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import attempts, conversions, deliveries, orders, steps, stores
@@ -43,6 +44,7 @@ class Known:
     order: Order
     changed_at: datetime
     reported: Reported | None
+    read_back: ReadBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class OrderFile:
     rules_version: int
     evidence: Mapping[str, Any]
     reported: Reported | None
+    read_back: ReadBack | None
     deliveries: Sequence[DeliveryFile]
     steps: Sequence[StepFile]
 
@@ -185,6 +188,7 @@ class Orders:
                 rules_version=row.rules_version,
                 evidence=row.evidence,
                 reported=_reported(connection, row.id),
+                read_back=read_back(connection, row.id),
                 deliveries=_deliveries(connection, row.platform, row.domain, order_key),
                 steps=_steps(connection, row.id),
             )
@@ -212,7 +216,13 @@ def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | No
     ).one_or_none()
     if row is None:
         return None
-    return Known(row.id, order_from(row.snapshot), row.changed_at, _reported(connection, row.id))
+    return Known(
+        row_id=row.id,
+        order=order_from(row.snapshot),
+        changed_at=row.changed_at,
+        reported=_reported(connection, row.id),
+        read_back=read_back(connection, row.id),
+    )
 
 
 def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime) -> None:
@@ -287,6 +297,27 @@ def pass_over(connection: sa.Connection, store_id: int, order_key: str, rules_ve
 def _reported(connection: sa.Connection, row_id: int) -> Reported | None:
     value = connection.scalar(sa.select(conversions.c.reported).where(conversions.c.order_row_id == row_id))
     return None if value is None else reported_from(value)
+
+
+def read_back(connection: sa.Connection, row_id: int) -> ReadBack | None:
+    """What impact.com has told of an order since it accepted it; None where it has accepted nothing."""
+    row = connection.execute(sa.select(conversions).where(conversions.c.order_row_id == row_id)).one_or_none()
+    if row is None:
+        return None
+    return ReadBack(
+        finding=None if row.finding is None else Finding(row.finding),
+        detail=row.finding_detail,
+        account_sid=row.account_sid,
+        action_id=row.action_id,
+        partner_id=row.partner_id,
+        partner_name=row.partner_name,
+        state=row.action_state,
+        amount=None if row.action_amount is None else Decimal(row.action_amount),
+        currency=row.action_currency,
+        payout=None if row.payout is None else Decimal(row.payout),
+        locking_date=row.locking_date,
+        checked_at=row.checked_at,
+    )
 
 
 def _deliveries(connection: sa.Connection, platform: str, domain: str, order_key: str) -> list[DeliveryFile]:

@@ -23,6 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import Reason, Verdict
 from impact_app.domain.receipts import PATIENCE, Outcome, Receipt, wait
+from impact_app.domain.verification import next_look
 from impact_app.ledger.codec import reported_from, reported_value
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, attempts, conversions, orders, steps, stores
@@ -388,24 +389,36 @@ def _record(
 def _acknowledge(
     connection: sa.Connection, claimed: ClaimedStep, reported: Reported, receipt: Receipt, now: datetime
 ) -> None:
-    """Remember what impact.com now holds of the order."""
-    values: dict[str, Any] = {"reported": reported_value(reported), "changed_at": now}
-    if receipt.queued_uri:
-        values["queued_uri"] = receipt.queued_uri
+    """Remember what impact.com now holds of the order, and when to look what it made of it."""
+    values: dict[str, Any] = {
+        "reported": reported_value(reported),
+        "changed_at": now,
+        "check_at": next_look(0, now, now),
+        "checks": 0,
+    }
+    if claimed.kind == "submit":
+        values.update(_submitted(claimed, reported, receipt, now))
     found = connection.execute(
         sa.update(conversions).where(conversions.c.order_row_id == claimed.order_row_id).values(**values)
     )
     if not found.rowcount:
+        submitted = _submitted(claimed, reported, receipt, now)
         connection.execute(
-            sa.insert(conversions).values(
-                order_row_id=claimed.order_row_id,
-                account_sid=claimed.account_sid,
-                event_type_id=reported.event_type_id,
-                network_order_id=reported.order_id,
-                accepted_at=now,
-                **values,
-            )
+            sa.insert(conversions).values(order_row_id=claimed.order_row_id, **{**submitted, **values})
         )
+
+
+def _submitted(claimed: ClaimedStep, reported: Reported, receipt: Receipt, now: datetime) -> dict[str, Any]:
+    """What a submission begins anew: whatever was found of an earlier one is said of it no more."""
+    return {
+        "account_sid": claimed.account_sid,
+        "event_type_id": reported.event_type_id,
+        "network_order_id": reported.order_id,
+        "queued_uri": receipt.queued_uri,
+        "accepted_at": now,
+        "finding": None,
+        "finding_detail": "",
+    }
 
 
 def _claimed(row: Any) -> ClaimedStep:

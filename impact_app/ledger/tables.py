@@ -178,9 +178,49 @@ conversions = sa.Table(
     sa.Column("network_order_id", sa.String(64), nullable=False),
     # the domain's Reported: what stands there now
     sa.Column("reported", sa.JSON, nullable=False),
+    # where the network tells what became of the submission; NULL: it named nothing. Not kept for changes.
     sa.Column("queued_uri", sa.Text),
     sa.Column("accepted_at", Utc, nullable=False),
     sa.Column("changed_at", Utc, nullable=False),
+    # ours: reading back
+    #   check_at         when to look next, or until when somebody is looking; NULL: nothing is left to learn
+    #   checks           looks without a last word, since impact.com last accepted something
+    #   checked_at       last look that was answered; NULL: none yet
+    sa.Column("check_at", Utc),
+    sa.Column("checks", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("checked_at", Utc),
+    # what came of it
+    #   finding          domain.verification.Finding; NULL: impact.com has not told yet
+    #   finding_detail   what impact.com said, or why it could not be asked
+    sa.Column("finding", sa.String(16)),
+    sa.Column("finding_detail", sa.Text, nullable=False, server_default=""),
+    # from impact.com: the action as last listed; NULL: none known.
+    #   action_amount, payout   decimals as text, exactly as told, both in action_currency
+    #   locking_date            from then on nothing can be changed
+    sa.Column("action_id", sa.String(64)),
+    sa.Column("partner_id", sa.String(64)),
+    sa.Column("partner_name", sa.String(255)),
+    sa.Column("action_state", sa.String(16)),
+    sa.Column("action_amount", sa.String(40)),
+    sa.Column("action_currency", sa.String(8)),
+    sa.Column("payout", sa.String(40)),
+    sa.Column("locking_date", Utc),
+)
+sa.Index(
+    "ix_conversions_check",
+    conversions.c.check_at,
+    sqlite_where=conversions.c.check_at.is_not(None),
+    postgresql_where=conversions.c.check_at.is_not(None),
+)
+
+#: Look-ups of the last hour, a row each: what several workers count an account's budget by.
+lookups = sa.Table(
+    "lookups",
+    metadata,
+    _id(),
+    sa.Column("account_sid", sa.String(64), nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Index("ix_lookups_account", "account_sid", "at"),
 )
 
 #: The outbox: one call to make, its payload frozen when the order was judged.

@@ -79,8 +79,9 @@ def _judge(
             verdict, reason, detail = Verdict.WAITING, Reason.QUEUED, ""
     else:
         verdict, reason, detail = _put(connection, store, known, found, waiting, now, insist=insist)
-    if reason is Reason.UNCHANGED:
-        reason = Reason.ACCEPTED
+    if reason is Reason.UNCHANGED and known.read_back is not None:
+        reason, detail = known.read_back.reason, known.read_back.words
+        verdict = EXPLANATIONS[reason].verdict or verdict
     held = outbox.held_reason(connection, store.account_sid or "") if reason is Reason.QUEUED else None
     if held is not None:
         verdict, reason = Verdict.ATTENTION, held

@@ -19,12 +19,12 @@ from impact_app.domain.verification import (
     ActionItem,
     Difference,
     Finding,
+    ReadBack,
     Submission,
     difference,
     judge_action,
     judge_submission,
     next_look,
-    standing,
     windows,
 )
 
@@ -211,15 +211,45 @@ def test_an_action_is_final_from_its_locking_date(days: int, is_final: bool) -> 
 
 # What an order says of it
 
+TOLD = ReadBack(
+    finding=None,
+    detail="",
+    account_sid="IRx",
+    action_id=None,
+    partner_id=None,
+    partner_name=None,
+    state=None,
+    amount=None,
+    currency=None,
+    payout=None,
+    locking_date=None,
+    checked_at=None,
+)
+
 
 @pytest.mark.parametrize("finding", [None, *Finding])
 def test_every_finding_gives_a_reported_order_its_reason(finding: Finding | None) -> None:
-    reason = standing(finding)
+    reason = replace(TOLD, finding=finding).reason
     verdict = EXPLANATIONS[reason].verdict
     assert verdict is (Verdict.ATTENTION if finding in NOT_BOOKED else Verdict.REPORTED)
     assert (reason is Reason.NOT_CREDITED) is (finding in NOBODY_PAID)
     assert (reason is Reason.CREDITED) is (finding in {Finding.CREDITED, Finding.DIFFERS})
     assert (reason is Reason.ACCEPTED) is (finding in {None, Finding.DUPLICATE})
+
+
+@pytest.mark.parametrize(
+    ("finding", "detail", "partner", "words"),
+    [
+        (None, "The token may not read this.", None, ""),
+        (Finding.CREDITED, "", "Pretend Partner", "Partner: Pretend Partner."),
+        (Finding.DIFFERS, "Amount: x.", "Pretend Partner", "Partner: Pretend Partner. Amount: x."),
+        (Finding.NOT_CREDITED, "UNCLAIMED: x.", None, "UNCLAIMED: x."),
+    ],
+)
+def test_a_reason_comes_with_the_partner_and_what_was_said(
+    finding: Finding | None, detail: str, partner: str | None, words: str
+) -> None:
+    assert replace(TOLD, finding=finding, detail=detail, partner_name=partner).words == words
 
 
 # When
