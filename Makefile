@@ -44,3 +44,10 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# ORDERS and KILLS: how many orders, and how often each of web, worker and Redis is killed.
+chaos: $(VENV)/.dev
+	@$(BIN)/python -m tests.chaos.storm $(or $(ORDERS),10000) $(or $(KILLS),5)
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench

@@ -117,7 +117,7 @@ def _environment(
 ) -> dict[str, str]:
     """The environment of a fresh installation, whatever this one's says."""
     port = int(os.environ.get("PORT") or 5000)
-    port = _free_port() if port_fault(port) else port
+    port = free_port() if port_fault(port) else port
     ours = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "SHOPIFY", "IMPACT", "INSTANCE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
@@ -132,7 +132,8 @@ def _environment(
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
