@@ -128,15 +128,16 @@ def test_a_wake_up_that_was_heard_makes_room_for_the_next(bench: Bench) -> None:
 
 def test_the_next_repeat_is_scheduled_for_its_second_and_not_before(bench: Bench) -> None:
     bench.connect()
-    bench.network.faults.script("500_before")
+    bench.network.faults.script(fault("429_brand", seconds=30))
     body = bench.pay()
     _until_queued(bench, "process")
     _work(bench)
-    assert bench.verdict(body) == ("waiting", "server_error")
-    (row,) = bench.rows(steps)
+    assert bench.verdict(body) == ("waiting", "rate_limited")
+    due = bench.line.outbox.next_due(bench.clock())
+    assert due is not None
     (job_id,) = _scheduled(bench).get_job_ids()
     at = _scheduled(bench).get_scheduled_time(job_id)
-    assert timedelta(0) <= at - row.not_before < timedelta(seconds=1)
+    assert timedelta(0) <= at - due < timedelta(seconds=1)
     # Another look schedules nothing more.
     tasks.sweep()
     assert _scheduled(bench).get_job_ids() == [job_id]
