@@ -25,6 +25,7 @@ from impact_app.domain.mapping import PartnerCode, Target
 from impact_app.domain.orders import Order
 from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RuleError, Rules, read_rules
+from impact_app.domain.verification import ReadBack
 from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.ledger.schema import NewerSchema
 from impact_app.ledger.stores import Store, Tokens
@@ -336,7 +337,7 @@ def sweep() -> None:
     """Free what dead processes held and say what is due; the clock does this each minute."""
     line = _line()
     swept = sweep_line(line.inbox, line.outbox, line.clock)
-    for name in ("process", "review", "deliver"):
+    for name in ("process", "review", "deliver", "verify"):
         line.wake.soon(name)
     click.echo(_json(asdict(swept)))
 
@@ -437,6 +438,8 @@ def _told(file: OrderFile, store: Store) -> Iterable[str]:
             f"  item {item['sku']} x {item['quantity']}: list {item['list_price']}, paid {item['paid']}, "
             f"tax {item['tax']}, discount {item['discount']}, net {item['net']}{left_out}"
         )
+    if file.read_back is not None:
+        yield from _told_by_network(file.read_back)
     for delivery in file.deliveries:
         yield f"  delivery {delivery.received_at:%Y-%m-%d %H:%M:%S} {delivery.topic}: {delivery.reason}"
     for step in file.steps:
@@ -446,3 +449,17 @@ def _told(file: OrderFile, store: Store) -> Iterable[str]:
                 f"    attempt {attempt.started_at:%Y-%m-%d %H:%M:%S}: {attempt.outcome}, {attempt.reason}, "
                 f"status {attempt.status}"
             )
+
+
+def _told_by_network(told: ReadBack) -> Iterable[str]:
+    if told.action_id is None:
+        asked = f"{told.checked_at:%Y-%m-%d %H:%M:%S}" if told.checked_at else "not yet"
+        yield f"  read back: {told.finding or 'no answer so far'}, last asked {asked}. {told.detail}".rstrip()
+        return
+    yield (
+        f"  action {told.action_id}: {told.finding}, {told.state}, partner {told.partner_name} "
+        f"({told.partner_id}), amount {told.amount} {told.currency}, payout {told.payout}, "
+        + (f"locks {told.locking_date:%Y-%m-%d}" if told.locking_date else "no locking date")
+    )
+    if told.detail:
+        yield f"    {told.detail}"

@@ -18,8 +18,9 @@ from impact_app.pipeline.wake import Wake
 
 log = structlog.get_logger()
 
-#: In order of priority: reading comes first, since it is quick and tells everything else what to do.
-QUEUES = ("process", "sweep", "review", "deliver")
+#: In order of priority: reading comes first, since it is quick and tells everything else what to do;
+#: reading back comes last, since nobody waits for it.
+QUEUES = ("process", "sweep", "review", "deliver", "verify")
 
 
 def work(config: Config, processes: int) -> None:

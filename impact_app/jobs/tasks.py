@@ -46,6 +46,17 @@ def deliver() -> None:
         # An account that rests for a moment is waited for here: going through the queue takes longer.
         time.sleep((due - now).total_seconds() + 0.01)
     _come_back_for_steps()
+    if line.verifier.has_due():
+        line.wake.soon("verify")
+
+
+def verify() -> None:
+    """Read back what impact.com made of the conversions it accepted."""
+    line = services()
+    line.wake.heard("verify")
+    line.verifier.drain(line.clock() + TURN)
+    if line.verifier.has_due():
+        line.wake.soon("verify")
 
 
 def review() -> None:
@@ -67,6 +78,8 @@ def sweep() -> None:
         line.wake.soon("process")
     if line.reviewer.has_due():
         line.wake.soon("review")
+    if line.verifier.has_due():
+        line.wake.soon("verify")
     for stale in (line.inbox.next_stale(), line.outbox.next_stale()):
         if stale is not None:
             # Whose worker died is known the moment its claim grows stale, not at the next full minute.

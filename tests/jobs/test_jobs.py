@@ -17,8 +17,8 @@ from rq.worker import SimpleWorker
 from impact_app import wiring
 from impact_app.jobs import tasks
 from impact_app.jobs.run import QUEUES
-from impact_app.ledger.tables import deliveries, steps, stores
-from impact_app.pipeline.wake import Wake
+from impact_app.ledger.tables import conversions, deliveries, steps, stores
+from impact_app.pipeline.wake import Name, Wake
 from impact_app.simulator.network import PromoCode, RunningNetwork, Setup, fault, running_network
 from impact_app.wiring import connect_redis, services
 from tests.line import OTHER_SHOP, SECRET, Bench, Clock
@@ -110,6 +110,7 @@ def test_100_deliveries_are_one_wake_up_and_two_jobs(bench: Bench) -> None:
         "sweep": 0,
         "review": 0,
         "deliver": 0,
+        "verify": 0,
     }
     assert _work(bench) == 2
     assert {bench.verdict(body) for body in bodies} == {("reported", "accepted")}
@@ -153,6 +154,23 @@ def test_the_scheduler_brings_the_repeat_by_itself(bench: Bench) -> None:
     _worker(bench).work(max_jobs=1, with_scheduler=True, logging_level="WARNING")
     assert bench.verdict(body) == ("reported", "accepted")
     assert len(bench.booked(body)) == 1
+
+
+@pytest.mark.parametrize("wakes", ["sweep", "deliver"])
+def test_accepted_conversions_are_read_back_by_a_job_of_their_own(bench: Bench, wakes: Name) -> None:
+    bench.connect()
+    body = bench.pay()
+    _until_queued(bench, "process")
+    _work(bench)
+    bench.line.wake.soon(wakes)
+    assert _work(bench) == 1  # nothing is due for twenty minutes
+    with bench.line.database.write() as connection:
+        connection.execute(conversions.update().values(check_at=bench.clock()))
+    bench.line.redis.flushdb()
+    bench.line.wake.soon(wakes)
+    assert _work(bench) == 2  # itself and verify
+    assert bench.verdict(body) == ("reported", "credited")
+    assert bench.calls()[1:] == ["GET Actions 200"]
 
 
 def test_an_emptied_redis_only_delays(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from impact_app.simulator.shopify.orders import LineSpec, cancel, refund
 from impact_app.transports.api.lookups import Asks
 from impact_app.transports.api.request import Call
 from tests.line import OTHER_SHOP, START, TOKEN, Bench, both_databases
+from tests.web.conftest import HTML, sign_in
 
 #: Nobody is credited: the network knows no click of any order.
 STRICT = Setup(rate_limit=None, strict_clicks=True)
@@ -158,6 +160,35 @@ def test_of_two_actions_of_one_order_the_newer_counts(make_bench: Made) -> None:
     books.submit_conversion(books.setup.sid, first.conversion, "")
     assert look(bench, minutes=30) == 1
     assert row(bench, body).action_id == books.actions()[1].id != first.id
+
+
+def test_the_command_line_shows_what_was_read_back(bench: Bench) -> None:
+    store = bench.connect()
+    body = bench.pay()
+    assert bench.run() == 1
+    show = bench.client.application.test_cli_runner().invoke
+    words = ["orders", "show", str(store.id), str(body["id"])]
+    assert "  read back: no answer so far, last asked not yet.\n" in show(args=words).output
+    assert look(bench, minutes=30) == 1
+    (action,) = bench.network.books.actions()
+    assert (
+        f"  action {action.id}: credited, PENDING, partner Pretend Partner (20001), amount 100.0 USD, "
+        "payout 5.0, locks 2026-12-28\n"
+    ) in show(args=words).output
+    told = json.loads(show(args=[*words, "--json"]).output)["read_back"]
+    assert (told["partner_name"], told["payout"], told["state"]) == ("Pretend Partner", "5.0", "PENDING")
+
+
+def test_the_order_page_shows_the_partner_and_until_when_it_can_be_changed(bench: Bench) -> None:
+    store = bench.connect()
+    body = bench.pay()
+    assert bench.run() == 1
+    assert look(bench, minutes=30) == 1
+    assert sign_in(bench.client).status_code == 303
+    page = bench.client.get(f"/stores/{store.id}/orders/{body['id']}", headers=HTML).text
+    held = page.split('id="held"', 1)[1].split("</section>", 1)[0]
+    for shown in ("Pretend Partner", "5.00", "100.00", "Can be changed until", "2026-12-28"):
+        assert shown in held
 
 
 # Not credited
