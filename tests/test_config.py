@@ -13,7 +13,6 @@ import pytest
 from impact_app.config import Config, ConfigError, read_config
 from impact_app.ledger.vault import Vault
 
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
