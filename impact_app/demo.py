@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -31,7 +32,7 @@ from impact_app.domain.plan import AGE_LIMIT
 from impact_app.domain.reasons import EXPLANATIONS, Verdict
 from impact_app.ledger.orders import OrderFile
 from impact_app.pipeline.preview import unwrapped
-from impact_app.processes import port_fault, supervisor_command, write_supervisor_config
+from impact_app.processes import port_fault, write_supervisor_config
 from impact_app.simulator.network import RunningNetwork, Setup, running_network
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.deliveries import post
@@ -42,6 +43,14 @@ from impact_app.wiring import Services
 
 SHOP = "impact-demo.myshopify.com"
 CLICK = "demo-Click_7Qx:2a"
+
+#: The supervisor, which stops everything when the demo is gone, even one that was killed hard.
+_BOUND_SUPERVISOR = """
+from impact_app.processes import end_with_parent
+from supervisor.supervisord import main
+end_with_parent()
+main()
+"""
 
 _START_SECONDS, _BOOK_SECONDS = 60.0, 60.0
 
@@ -144,7 +153,11 @@ def _start(config: Config, environment: dict[str, str]) -> subprocess.Popen[byte
     path = write_supervisor_config(config)
     with (config.instance_path / "log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own command
-            supervisor_command(path), env=environment, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, "-c", _BOUND_SUPERVISOR, "-n", "-c", str(path)],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
 

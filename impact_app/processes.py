@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,8 +72,26 @@ def web_command(port: int) -> str:
     return (
         f"{_PYTHON} -m granian --interface wsgi --host 0.0.0.0 --port {port} --workers 2 "
         "--blocking-threads 32 --backpressure 256 --respawn-failed-workers --no-ws --log-level warning "
-        "app:app"
+        "impact_app.served:app"
     )
+
+
+def end_with_parent() -> None:
+    """Have this process end soon after the one that started it, however that one ended.
+
+    A server or pool that is killed hard leaves its children behind; they would hold ports and take work, and
+    what they say goes nowhere.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def redis_command(instance: Path, socket_path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 import redis
 import structlog
@@ -15,12 +16,21 @@ from rq.worker_pool import WorkerPool
 from impact_app.config import Config
 from impact_app.jobs import tasks
 from impact_app.pipeline.wake import Wake
+from impact_app.processes import end_with_parent
 
 log = structlog.get_logger()
 
 #: In order of priority: reading comes first, since it is quick and tells everything else what to do;
 #: reading back comes last, since nobody waits for it.
 QUEUES = ("process", "sweep", "review", "deliver", "verify")
+
+
+class Worker(SimpleWorker):
+    """Runs jobs in its own process, and does not outlive the pool that started it."""
+
+    def work(self, *args: Any, **options: Any) -> bool:
+        end_with_parent()
+        return bool(super().work(*args, **options))
 
 
 def work(config: Config, processes: int) -> None:
@@ -33,7 +43,7 @@ def work(config: Config, processes: int) -> None:
         [Queue(name, connection=connection) for name in QUEUES],
         connection=connection,
         num_workers=processes,
-        worker_class=SimpleWorker,
+        worker_class=Worker,
     )
     pool.start(logging_level="WARNING")
 
