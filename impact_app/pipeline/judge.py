@@ -18,6 +18,7 @@ from impact_app.domain.plan import Context, Plan, Step, Submit, plan
 from impact_app.domain.privacy import trimmed
 from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.rules import Rules, read_rules
+from impact_app.domain.verification import NOBODY_PAID, NOT_BOOKED, ReadBack
 from impact_app.ledger import orders, outbox
 from impact_app.ledger.orders import Judged, Known
 from impact_app.ledger.outbox import NewStep, OpenStep
@@ -62,11 +63,11 @@ def _judge(
     *,
     insist: bool = False,
 ) -> None:
-    found = plan(order, rules, known.reported, _context(store, now))
+    waiting = outbox.open_step(connection, known.row_id)
+    found = _planned(order, rules, known, _context(store, now), is_resent=insist or waiting is not None)
     if found.step is not None and not (store.account_sid and store.has_auth_token):
         # A rule may name campaign and event type by itself, but there is nobody to call as.
         found = replace(found, step=None, verdict=Verdict.WAITING, reason=Reason.NOT_CONFIGURED)
-    waiting = outbox.open_step(connection, known.row_id)
     verdict, reason, detail = found.verdict, found.reason, found.detail
     if waiting is not None and waiting.state == "in_flight":
         # Its answer decides; the order is judged again as soon as that is in.
@@ -88,6 +89,26 @@ def _judge(
     orders.write(connection, known.row_id, order, _judged(store, order, found, verdict, reason, detail), now)
 
 
+def _planned(order: Order, rules: Rules, known: Known, context: Context, *, is_resent: bool) -> Plan:
+    """The plan, with what impact.com said it made of the conversion.
+
+    What it could not book is sent anew once something of it is corrected, or when a person insists. Where it
+    pays nobody there is no action, so nothing of it can be changed.
+    """
+    told = known.read_back
+    if told is not None and told.finding in NOT_BOOKED:
+        found = plan(order, rules, None, context)
+        is_same = isinstance(found.step, Submit) and found.step.result == known.reported
+        return _left_alone(found) if is_same and not is_resent else found
+    found = plan(order, rules, known.reported, context)
+    is_nobodys = told is not None and told.finding in NOBODY_PAID
+    return _left_alone(found) if is_nobodys and found.step is not None else found
+
+
+def _left_alone(found: Plan) -> Plan:
+    return replace(found, step=None, verdict=Verdict.REPORTED, reason=Reason.UNCHANGED, detail="")
+
+
 def _put(
     connection: sa.Connection,
     store: Store,
@@ -99,7 +120,7 @@ def _put(
     insist: bool,
 ) -> tuple[Verdict, Reason, str]:
     """Bring the outbox in line with the plan: keep, replace or write the order's one open step."""
-    wanted = _new_step(store, found.step)
+    wanted = _new_step(store, found.step, known.read_back)
     if waiting is not None:
         if wanted is not None and _same(waiting, wanted, store):
             if insist:
@@ -135,10 +156,11 @@ def _same(waiting: OpenStep, wanted: NewStep, store: Store) -> bool:
     )
 
 
-def _new_step(store: Store, step: Step | None) -> NewStep | None:
+def _new_step(store: Store, step: Step | None, told: ReadBack | None) -> NewStep | None:
     if step is None:
         return None
-    made = call(step, store.account_sid or "")
+    is_ours = told is not None and told.account_sid == store.account_sid
+    made = call(step, store.account_sid or "", told.action_id if told is not None and is_ours else None)
     kind = "submit" if isinstance(step, Submit) else "reverse" if made.method == "DELETE" else "modify"
     return NewStep(kind, made.method, made.path, made.form, step.result)  # type: ignore[arg-type]
 

@@ -464,7 +464,6 @@ def test_one_account_in_trouble_does_not_stop_another(make_bench: Made) -> None:
 # The budget
 
 
-@both_databases
 def test_an_hour_has_two_hundred_look_ups(make_bench: Made) -> None:
     """250 orders nobody is credited for: one listing, and 199 asked for; the rest an hour later."""
     bench = make_bench(STRICT)
@@ -609,6 +608,165 @@ def test_a_locked_action_that_differs_is_final(bench: Bench) -> None:
     found = row(bench, body)
     assert (found.finding, found.action_state, found.check_at) == ("differs", "APPROVED", None)
     assert found.finding_detail == "Amount: reported 50.00, impact.com holds 100.0."
+
+
+# Changes of what was read back
+
+TWO = LineSpec(price=Decimal("50.00"), quantity=2)
+
+
+def form(bench: Bench, body: dict[str, Any]) -> dict[str, str]:
+    """The newest call of an order."""
+    (order,) = bench.rows(orders, orders.c.order_key == str(body["id"]))
+    return dict(bench.rows(steps, steps.c.order_row_id == order.id)[-1].form)
+
+
+@both_databases
+def test_a_change_names_the_action_once_it_is_known(bench: Bench) -> None:
+    bench.connect()
+    body = bench.pay(TWO)
+    assert bench.run() == 1
+    assert look(bench, minutes=30) == 1
+    (action,) = bench.network.books.actions()
+    _, less = refund(body, {body["line_items"][0]["id"]: 1}, at=bench.clock())
+    bench.deliver_body("orders/updated", less)
+    assert bench.run() == 1
+    named = {name: value for name, value in form(bench, body).items() if name not in ("Sku", "Quantity")}
+    assert named == {
+        "ActionId": action.id,
+        "Reason": "ORDER_UPDATE",
+        "DispositionCode": "ORDER_UPDATE",
+        "Amount": "50.00",
+    }
+    assert bench.booked(body) == [Decimal("50.00")]
+    assert bench.verdict(body) == ("reported", "credited")
+    bench.deliver_body("orders/cancelled", cancel(less, at=bench.clock() + timedelta(seconds=1)))
+    assert bench.run() == 1
+    assert form(bench, body) == {"ActionId": action.id, "DispositionCode": "REJECTED"}
+    assert bench.booked(body) == [Decimal("0.00")]
+    assert bench.verdict(body) == ("reported", "reversed")
+
+
+def test_a_change_before_that_names_the_order(bench: Bench) -> None:
+    bench.connect()
+    body = bench.pay(TWO)
+    assert bench.run() == 1
+    bench.deliver_body("orders/cancelled", cancel(body))
+    assert bench.run() == 1
+    assert form(bench, body) == {
+        "ActionTrackerId": "9876",
+        "OrderId": str(body["id"]),
+        "DispositionCode": "REJECTED",
+    }
+
+
+def test_an_action_of_another_account_is_not_named(make_bench: Made) -> None:
+    """The store has changed its account since: the id means nothing there."""
+    other = Account(sid="IRPretendNetworkAccount00000000002", number=10002, tokens=(Token("second-token"),))
+    bench = make_bench(Setup(rate_limit=None, accounts=(Account(), other)))
+    store = bench.connect()
+    body = bench.pay(TWO)
+    assert bench.run() == 1
+    assert look(bench, minutes=30) == 1
+    bench.line.stores.save_settings(
+        store.id,
+        account_sid=other.sid,
+        auth_token="second-token",
+        campaign_id="1000",
+        event_type_id="9876",
+        rules={},
+    )
+    _, less = refund(body, {body["line_items"][0]["id"]: 1}, at=bench.clock())
+    bench.deliver_body("orders/updated", less)
+    assert bench.run() == 1
+    assert "ActionId" not in form(bench, body)
+    assert form(bench, body)["OrderId"] == str(body["id"])
+
+
+@pytest.mark.parametrize("how", ["refund", "cancel"])
+@both_databases
+def test_what_nobody_is_paid_for_is_not_changed(make_bench: Made, how: str) -> None:
+    bench = make_bench(STRICT)
+    bench.connect(send="all")
+    body = bench.pay(TWO)
+    assert bench.run() == 1
+    look(bench, minutes=30)
+    look(bench, minutes=45)
+    assert bench.verdict(body) == ("reported", "not_credited")
+    calls, told = bench.calls(), detail(bench, body)
+    if how == "cancel":
+        later = cancel(body, at=bench.clock())
+    else:
+        _, later = refund(body, {body["line_items"][0]["id"]: 1}, at=bench.clock())
+    bench.deliver_body("orders/updated", later)
+    assert bench.run() == 0
+    assert bench.calls() == calls
+    assert bench.steps_of(body) == [("submit", "accepted")]
+    assert bench.verdict(body) == ("reported", "not_credited")
+    assert detail(bench, body) == told
+
+
+def not_booked(bench: Bench, **settings: str) -> dict[str, Any]:
+    """An order that impact.com took and could not book, since its event type is not switched on."""
+    bench.connect(**settings)
+    setup = bench.network.books.setup
+    bench.network.books.change_setup(replace(setup, event_types=(EventType(active=False), EventType(5555))))
+    body = bench.pay(TWO)
+    assert bench.run() == 1
+    look(bench, minutes=30)
+    assert look(bench, minutes=45) == 2
+    assert bench.verdict(body) == ("attention", "program_invalid")
+    assert detail(bench, body) == "ACTIONTRACKER_NOT_ACTIVE: The event type is not switched on."
+    return body
+
+
+@both_databases
+def test_what_could_not_be_booked_is_sent_anew_when_the_settings_are_corrected(bench: Bench) -> None:
+    body = not_booked(bench)
+    bench.deliver_body("orders/updated", {**body, "tags": "again"})
+    assert bench.run() == 0
+    assert bench.verdict(body) == ("attention", "program_invalid")
+    (store,) = bench.line.stores.all()
+    bench.line.stores.save_settings(
+        store.id,
+        account_sid=bench.network.books.setup.sid,
+        auth_token=None,
+        campaign_id="1000",
+        event_type_id="5555",
+        rules={},
+    )
+    bench.line.settings_saved(store.id)
+    assert bench.run() == 1
+    assert bench.steps_of(body) == [("submit", "accepted")] * 2
+    assert bench.verdict(body) == ("reported", "accepted")
+    assert (row(bench, body).event_type_id, row(bench, body).finding) == ("5555", None)
+    assert look(bench, minutes=30) == 1
+    assert bench.verdict(body) == ("reported", "credited")
+    assert bench.booked(body) == [Decimal("100.00")]
+
+
+def test_what_could_not_be_booked_is_sent_anew_by_a_replay(bench: Bench) -> None:
+    """The merchant has switched the event type on at impact.com; here nothing has changed."""
+    body = not_booked(bench)
+    bench.network.books.change_setup(Setup(rate_limit=None))
+    (store,) = bench.line.stores.all()
+    assert bench.line.replay(store.id, str(body["id"])) == "Judged again: waiting, queued."
+    # Another delivery meanwhile takes the call not out again.
+    bench.deliver_body("orders/updated", {**body, "tags": "again"})
+    assert bench.run() == 1
+    assert bench.steps_of(body) == [("submit", "accepted")] * 2
+    assert look(bench, minutes=30) == 1
+    assert bench.verdict(body) == ("reported", "credited")
+    assert bench.booked(body) == [Decimal("100.00")]
+
+
+def test_what_could_not_be_booked_needs_no_change_when_it_is_cancelled(bench: Bench) -> None:
+    body = not_booked(bench)
+    calls = bench.calls()
+    bench.deliver_body("orders/cancelled", cancel(body, at=bench.clock()))
+    assert bench.run() == 0
+    assert bench.calls() == calls
+    assert bench.verdict(body) == ("withheld", "cancelled_before_report")
 
 
 # The time is over

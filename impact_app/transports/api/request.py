@@ -28,16 +28,22 @@ class Call:
     form: Form
 
 
-def call(step: Step, account_sid: str) -> Call:
-    """The call that carries out a step for an account."""
+def call(step: Step, account_sid: str, action_id: str | None = None) -> Call:
+    """The call that carries out a step for an account.
+
+    A change names its action by `action_id` where that is known: impact.com finds an order id only within its
+    de-duplication window, and of two actions with one order id the newer.
+    """
     base = f"/Advertisers/{account_sid}"
     match step:
         case Submit(made):
             return Call("POST", f"{base}/Conversions", _kept(_conversion(made)))
         case Modify(items, result):
-            return Call("PUT", f"{base}/Actions", _kept(_modification(items, result)))
+            return Call("PUT", f"{base}/Actions", _kept(_modification(items, result, action_id)))
         case Reverse(code, result):
-            return Call("DELETE", f"{base}/Actions", _kept((*_target(result), ("DispositionCode", code))))
+            return Call(
+                "DELETE", f"{base}/Actions", _kept((*_target(result, action_id), ("DispositionCode", code)))
+            )
 
 
 def _kept(fields: Iterator[tuple[str, str]] | tuple[tuple[str, str], ...]) -> Form:
@@ -81,12 +87,16 @@ def _item(item: Item, at: int) -> Iterator[tuple[str, str]]:
         yield f"ItemTotalDiscount{at}", item.discount.text
 
 
-def _target(result: Reported) -> Form:
+def _target(result: Reported, action_id: str | None) -> Form:
+    if action_id:
+        return (("ActionId", action_id),)
     return (("ActionTrackerId", result.event_type_id), ("OrderId", result.order_id))
 
 
-def _modification(items: tuple[ReportedItem, ...], result: Reported) -> Iterator[tuple[str, str]]:
-    yield from _target(result)
+def _modification(
+    items: tuple[ReportedItem, ...], result: Reported, action_id: str | None
+) -> Iterator[tuple[str, str]]:
+    yield from _target(result, action_id)
     # v14 asks for Reason, its older edition for DispositionCode; sending both satisfies either.
     yield "Reason", "ORDER_UPDATE"
     yield "DispositionCode", "ORDER_UPDATE"
