@@ -443,10 +443,9 @@ def test_a_postgresql_that_goes_away_is_503_and_works_again_afterwards(bench: Be
     _allow(postgres, bench.line.config.database_url, yes=False)
     try:
         answer = bench.post("orders/paid", body)
-        assert (answer.status_code, answer.text) == (
-            503,
-            "The database cannot be written to. Send it again.\n",
-        )
+        # Refused at once, or, on a busy machine, not in time.
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.text.endswith("Send it again.\n")
     finally:
         _allow(postgres, bench.line.config.database_url, yes=True)
     bench.deliver_body("orders/paid", body)
