@@ -344,6 +344,7 @@ def sweep() -> None:
 
 @click.command()
 @with_appcontext
+@_plainly
 def up() -> None:
     """Run everything: Redis (if embedded), web, workers, clock; restarts what dies. Ctrl-C ends all."""
     from impact_app.processes import run  # noqa: PLC0415 - only this command needs the supervisor
