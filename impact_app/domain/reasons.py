@@ -96,7 +96,7 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.ACCEPTED: Explanation(
         _R,
         "impact.com has accepted the conversion.",
-        "What it made of it is read back, usually within the hour.",
+        "What it made of it is read back, usually within two hours.",
     ),
     Reason.CREDITED: Explanation(
         _R, "impact.com has credited a partner with the order.", "Nothing is left to do."
