@@ -12,8 +12,9 @@ import pytest
 from playwright.sync_api import Playwright, Route
 
 from impact_app.simulator.storefront import RunningStorefront
+from tests.browsers import LAUNCH_ARGS
 
-from .conftest import LAUNCH_ARGS, OpenStorefront
+from .conftest import OpenStorefront
 from .visiting import Visitor
 
 Visit = Callable[[RunningStorefront], Visitor]

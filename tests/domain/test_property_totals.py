@@ -280,7 +280,7 @@ def parts(value: Any) -> Iterator[Any]:
 @_few(EXAMPLES // 50)
 @given(strategies.orders(max_lines=20))
 def test_an_order_and_its_plan_hold_no_float(spec: OrderSpec) -> None:
-    order = read_order(encode(order_body(spec)))
+    order = read_order(encode(order_body(lifelike(spec))))
     found = plan(order, rules(), None, Context(TARGET, (), order.placed_at))
     assert not [value for value in (*parts(order), *parts(found)) if isinstance(value, float)]
 

@@ -20,11 +20,14 @@ def test_a_delivery_that_cannot_be_stored_takes_no_other_with_it(line: Services)
     refused: list[str] = []
 
     def hand_in(one: Delivery) -> None:
-        try:
-            line.receiver.keep(one)
+        for _ in range(3):  # a platform that is told 503 sends it again
+            try:
+                line.receiver.keep(one)
+            except NotKept:
+                continue
             kept.append(one.delivery_key)
-        except NotKept:
-            refused.append(one.delivery_key)
+            return
+        refused.append(one.delivery_key)
 
     threads = [threading.Thread(target=hand_in, args=(one,)) for one in (delivery(0), spoilt, delivery(2))]
     with line.database.write():
@@ -33,7 +36,7 @@ def test_a_delivery_that_cannot_be_stored_takes_no_other_with_it(line: Services)
             thread.start()
         threading.Event().wait(0.3)
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
 
     assert sorted(kept) == ["key-0", "key-2"]
     assert refused == ["key-1"]
