@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from impact_app.config import Config
 from impact_app.ledger.database import Database
@@ -19,6 +21,12 @@ from tests.line import Bench, Clock, config_for
 from tests.servers import RedisServer, drop_database, make_database, postgres_server
 
 pytest_plugins = ["tests.browsers"]
+
+# The everyday run tries the same examples each time, so that a red run is the change's doing; a run that is
+# told how many (`make test-deep`) looks elsewhere each time.
+settings.register_profile("everyday", derandomize=True, database=None)
+if "PROPERTY_EXAMPLES" not in os.environ:
+    settings.load_profile("everyday")
 
 _numbers = itertools.count(1)
 
