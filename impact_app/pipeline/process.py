@@ -33,7 +33,7 @@ from impact_app.pipeline import forget, judge
 log = structlog.get_logger()
 
 #: Deliveries settled in one transaction: enough to share its commit, few enough to let the receiver in.
-BATCH = 10
+BATCH = 3
 
 #: Seconds that one batch, and one order of it, may spend on fetching: well within the life of a claim.
 FETCH_SECONDS = 20.0
