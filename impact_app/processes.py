@@ -5,6 +5,7 @@ supervisord keeps the processes; this page says which they are.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import signal
@@ -24,7 +25,7 @@ _PYTHON = shlex.quote(sys.executable)
 
 def run(config: Config) -> int:
     """Run everything until stopped; the exit status. Takes the place of this process."""
-    fault = port_fault(config.port)
+    fault = _taken(config.instance_path) or port_fault(config.port)
     if fault:
         sys.stderr.write(f"{fault}\n")
         return 1
@@ -32,6 +33,18 @@ def run(config: Config) -> int:
     sys.stderr.write(f"Listening on {config.app_url} (port {config.port}). Ctrl-C ends everything.\n")
     sys.stderr.flush()
     os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+
+
+def _taken(instance: Path) -> str | None:
+    """Why nothing can be run in this folder, or None; it is ours then until we end."""
+    lock = os.open(instance / "run.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return f"The app already runs in {instance}. End it first, or set INSTANCE_PATH to another folder."
+    # The supervisor that takes this process's place keeps it; what it starts does not.
+    os.set_inheritable(lock, True)
+    return None
 
 
 def supervisor_command(path: Path) -> list[str]:

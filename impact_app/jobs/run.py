@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from typing import Any
 
@@ -26,10 +27,20 @@ QUEUES = ("process", "sweep", "review", "deliver", "verify")
 
 
 class Worker(SimpleWorker):
-    """Runs jobs in its own process, and does not outlive the pool that started it."""
+    """Runs jobs in its own process, ends with its pool, and recovers soon after Redis was gone."""
+
+    max_connection_wait_time = 5.0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # RQ's scheduler ends when Redis does, and a worker left alone would look for that every ten minutes,
+        # between waits of up to seven: so long nobody would come back for what is due later.
+        options |= {"maintenance_interval": 5, "worker_ttl": 20}
+        super().__init__(*args, **options)
 
     def work(self, *args: Any, **options: Any) -> bool:
         end_with_parent()
+        # The scheduler is a child of its own, and would go on without its worker.
+        os.register_at_fork(after_in_child=end_with_parent)
         return bool(super().work(*args, **options))
 
 
