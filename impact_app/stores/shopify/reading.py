@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import Any, TypeVar
-
-import msgspec
+from typing import Any
 
 from impact_app.domain.events import (
     Event,
@@ -37,6 +32,16 @@ from impact_app.domain.orders import (
     Payment,
     Reduction,
 )
+from impact_app.stores.bodies import (
+    checked_amount,
+    checked_currency,
+    checked_quantity,
+    email_digests,
+    moment,
+    order_key,
+    parsed,
+    text,
+)
 from impact_app.stores.shopify.payloads import (
     Allocation,
     Application,
@@ -52,14 +57,7 @@ from impact_app.stores.shopify.payloads import (
     TaxLine,
 )
 
-_Body = TypeVar("_Body")
-
-#: Larger figures are no order; they would also overflow what a database keeps.
-_AMOUNT_LIMIT = Decimal(10) ** 13
-_QUANTITY_LIMIT = 10**6
-_KEY_LIMIT = 64
-#: Beyond them a moment may have no counterpart in UTC.
-_YEARS = (1970, 9998)
+PLATFORM = "Shopify"
 
 _PAYMENTS = {
     "paid": Payment.PAID,
@@ -81,21 +79,12 @@ def read(topic: str, body: bytes) -> Event:
 
 def read_order(body: bytes) -> Order:
     """The neutral order in the body of an order webhook. Raises `Unreadable`."""
-    return _order(_parsed(body, OrderBody))
-
-
-def _parsed(body: bytes, kind: type[_Body]) -> _Body:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise Unreadable(f"The body is not as Shopify sends it: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(f"The body is not complete JSON in UTF-8: {error}") from None
+    return _order(parsed(body, OrderBody, PLATFORM))
 
 
 def _privacy(what: str) -> Callable[[bytes], Event]:
     def reader(body: bytes) -> Event:
-        asked = _parsed(body, PrivacyBody)
+        asked = parsed(body, PrivacyBody, PLATFORM)
         keys = asked.orders_requested or asked.orders_to_redact or []
         return PrivacyAsked(what, tuple(str(key) for key in keys))
 
@@ -107,10 +96,10 @@ _READERS: dict[str, Callable[[bytes], Event]] = {
     "orders/updated": lambda body: OrderSeen(read_order(body)),
     "orders/cancelled": lambda body: OrderSeen(read_order(body)),
     "orders/create": lambda body: OrderSeen(read_order(body)),
-    "orders/edited": lambda body: OrderChanged(str(_parsed(body, OrderEdited).order_edit.order_id)),
-    "refunds/create": lambda body: OrderChanged(str(_parsed(body, RefundCreated).order_id)),
+    "orders/edited": lambda body: OrderChanged(str(parsed(body, OrderEdited, PLATFORM).order_edit.order_id)),
+    "refunds/create": lambda body: OrderChanged(str(parsed(body, RefundCreated, PLATFORM).order_id)),
     "app/uninstalled": lambda _body: Uninstalled(),
-    "app/scopes_update": lambda body: ScopesChanged(",".join(_parsed(body, ScopesUpdated).current)),
+    "app/scopes_update": lambda body: ScopesChanged(",".join(parsed(body, ScopesUpdated, PLATFORM).current)),
     "customers/data_request": _privacy("show"),
     "customers/redact": _privacy("redact_customer"),
     "shop/redact": _privacy("redact_store"),
@@ -124,8 +113,7 @@ class _Amounts:
         self.currency = body.currency
         self.shopper_currency = body.presentment_currency or body.currency
         for code in (self.currency, self.shopper_currency):
-            if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
-                raise Unreadable(f"The order's currency is {code[:20]!r}, which is no ISO 4217 code.")
+            checked_currency(code)
 
     def pair(self, both: MoneySet | None, plain: Decimal | None, place: str) -> Amount:
         if both is not None:
@@ -133,12 +121,12 @@ class _Amounts:
             if (shop.currency_code, shopper.currency_code) != (self.currency, self.shopper_currency):
                 raise Unreadable(f"{place} is in other currencies than the order.")
             return Amount(
-                Money(_checked(shop.amount, place), self.currency),
-                Money(_checked(shopper.amount, place), self.shopper_currency),
+                Money(checked_amount(shop.amount, place), self.currency),
+                Money(checked_amount(shopper.amount, place), self.shopper_currency),
             )
         if self.shopper_currency != self.currency:
             raise Unreadable(f"{place} has no amount in the buyer's currency.")
-        money = Money(_checked(plain or Decimal(0), place), self.currency)
+        money = Money(checked_amount(plain or Decimal(0), place), self.currency)
         return Amount(money, money)
 
     def sum(self, amounts: Iterable[Amount]) -> Amount:
@@ -155,12 +143,6 @@ class _Amounts:
         return self.sum(self.pair(line.price_set, line.price, place) for line in lines or ())
 
 
-def _checked(amount: Decimal, place: str) -> Decimal:
-    if not amount.is_finite() or abs(amount) >= _AMOUNT_LIMIT or int(amount.as_tuple().exponent) < -9:
-        raise Unreadable(f"{place} is no amount of money: {str(amount)[:40]}.")
-    return amount + 0  # minus zero becomes zero, which impact.com would refuse as negative
-
-
 def _order(body: OrderBody) -> Order:
     amounts = _Amounts(body)
     discounts = tuple(_discount(application) for application in body.discount_applications or ())
@@ -171,18 +153,18 @@ def _order(body: OrderBody) -> Order:
         raise Unreadable("The order has neither processed_at nor created_at.")
     return Order(
         platform="shopify",
-        key=_key(body.id),
-        number=_text(body.order_number) or _key(body.id),
-        name=_text(body.name) or _key(body.id),
-        placed_at=_moment(placed),
-        changed_at=_moment(body.updated_at or placed),
-        cancelled_at=_moment(body.cancelled_at) if body.cancelled_at else None,
-        cancel_code=_text(body.cancel_reason),
+        key=order_key(body.id, PLATFORM),
+        number=text(body.order_number) or order_key(body.id, PLATFORM),
+        name=text(body.name) or order_key(body.id, PLATFORM),
+        placed_at=moment(placed),
+        changed_at=moment(body.updated_at or placed),
+        cancelled_at=moment(body.cancelled_at) if body.cancelled_at else None,
+        cancel_code=text(body.cancel_reason),
         payment=_PAYMENTS.get(body.financial_status or "", Payment.UNPAID),
-        payment_word=_text(body.financial_status),
+        payment_word=text(body.financial_status),
         is_test=bool(body.test),
         channel=_channel(body.source_name or ""),
-        source=_text(body.source_name),
+        source=text(body.source_name),
         country=_country(body),
         currency=amounts.currency,
         shopper_currency=amounts.shopper_currency,
@@ -198,9 +180,9 @@ def _order(body: OrderBody) -> Order:
         codes=_codes(body, discounts),
         customer=_customer(body),
         ip_address=_address(body.browser_ip or (details.browser_ip if details else None)),
-        user_agent=_text(details.user_agent if details else None),
+        user_agent=text(details.user_agent if details else None),
         attributes=_pairs(body.note_attributes),
-        landing_url=_text(body.landing_site),
+        landing_url=text(body.landing_site),
     )
 
 
@@ -223,20 +205,19 @@ def _line(
     item: LineItem, at: int, body: OrderBody, amounts: _Amounts, refunds: list[RefundLine], *, is_tip: bool
 ) -> Line:
     place = f"line_items[{at}]"
-    if item.quantity < 0 or item.quantity > _QUANTITY_LIMIT:
-        raise Unreadable(f"{place}.quantity is {str(item.quantity)[:40]}.")
+    checked_quantity(item.quantity, place)
     price = amounts.pair(item.price_set, item.price, f"{place}.price")
     refunded = [line for line in refunds if line.subtotal or not item.price]
     gone = sum(line.quantity for line in refunds)
     kept = item.quantity - gone if item.current_quantity is None else item.current_quantity
     return Line(
-        id=_text(item.id),
+        id=text(item.id),
         kind=LineKind.GIFT_CARD if item.gift_card else LineKind.TIP if is_tip else LineKind.GOODS,
-        sku=_text(item.sku).strip(),
-        variant_id=_text(item.variant_id or ""),
-        product_id=_text(item.product_id or ""),
-        title=_text(item.title),
-        vendor=_text(item.vendor),
+        sku=text(item.sku).strip(),
+        variant_id=text(item.variant_id or ""),
+        product_id=text(item.product_id or ""),
+        title=text(item.title),
+        vendor=text(item.vendor),
         product_type="",
         category="",
         quantity=item.quantity,
@@ -264,7 +245,7 @@ def _reduction(one: Allocation, place: str, body: OrderBody, amounts: _Amounts) 
 
 def _tips(body: OrderBody) -> set[int]:
     """Places of the lines that are tips: titled so or, in another language, the one of the tip's amount."""
-    tipped = _checked(body.total_tip_received or Decimal(0), "total_tip_received")
+    tipped = checked_amount(body.total_tip_received or Decimal(0), "total_tip_received")
     if tipped <= 0:
         return set()
     custom = {
@@ -272,17 +253,19 @@ def _tips(body: OrderBody) -> set[int]:
         for at, item in enumerate(body.line_items)
         if item.product_id is None and item.variant_id is None and not item.sku
     }
-    titled = {at for at, item in custom.items() if _text(item.title).strip().casefold() == "tip"}
-    alike = [at for at, item in custom.items() if _checked(item.price, "price") * item.quantity == tipped]
+    titled = {at for at, item in custom.items() if text(item.title).strip().casefold() == "tip"}
+    alike = [
+        at for at, item in custom.items() if checked_amount(item.price, "price") * item.quantity == tipped
+    ]
     return titled or set(alike[-1:])
 
 
 def _discount(application: Application) -> Discount:
     kind = _DISCOUNT_KINDS.get(application.type, DiscountKind.AUTOMATIC)
-    code = _text(application.code).strip() if kind is DiscountKind.CODE else ""
+    code = text(application.code).strip() if kind is DiscountKind.CODE else ""
     return Discount(
         kind=kind,
-        title=_text(application.title or application.code).strip(),
+        title=text(application.title or application.code).strip(),
         code=code or None,
         on_shipping=application.target_type == "shipping_line",
         order_wide=_is_order_wide(application),
@@ -299,7 +282,7 @@ def _codes(body: OrderBody, discounts: tuple[Discount, ...]) -> tuple[str, ...]:
     """Codes the buyer entered. A manual discount also stands in `discount_codes`, under its title."""
     by_application = [discount.code for discount in discounts if discount.code]
     titles = {discount.title.casefold() for discount in discounts if discount.kind is not DiscountKind.CODE}
-    listed = [_text(entry.code).strip() for entry in body.discount_codes or ()]
+    listed = [text(entry.code).strip() for entry in body.discount_codes or ()]
     named = [code for code in listed if code and code.casefold() not in titles]
     seen: dict[str, str] = {}
     for code in (*by_application, *named):
@@ -329,11 +312,11 @@ def _shipping(line: ShippingLine, amounts: _Amounts) -> Amount:
 
 def _customer(body: OrderBody) -> Customer:
     customer = body.customer
-    email = _text(body.email or body.contact_email or (customer and customer.email)).strip().lower()
+    sha1, sha256 = email_digests(text(body.email or body.contact_email or (customer and customer.email)))
     return Customer(
-        id=_text(customer.id) if customer and customer.id else "",
-        email_sha1=hashlib.sha1(email.encode(), usedforsecurity=False).hexdigest() if email else "",
-        email_sha256=hashlib.sha256(email.encode()).hexdigest() if email else "",
+        id=text(customer.id) if customer and customer.id else "",
+        email_sha1=sha1,
+        email_sha256=sha256,
         is_new=None,
     )
 
@@ -348,7 +331,7 @@ def _address(value: str | None) -> str:
 
 def _country(body: OrderBody) -> str:
     address = body.shipping_address or body.billing_address
-    return _text(address and address.country_code)
+    return text(address and address.country_code)
 
 
 def _channel(source: str) -> Channel:
@@ -364,31 +347,4 @@ def _pairs(entries: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(entries, list):
         return ()
     named = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
-    return tuple((_text(entry["name"]), _text(entry.get("value"))) for entry in named)
-
-
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-
-
-def _text(value: Any) -> str:
-    """Text fit for every database and form: null is empty, and a control character is made visible.
-
-    PostgreSQL refuses NUL; impact.com takes none of the others.
-    """
-    if value is None or isinstance(value, (dict, list)):
-        return ""
-    return _CONTROL.sub("\ufffd", str(value))
-
-
-def _key(value: int | str) -> str:
-    key = str(value)
-    if not key.isprintable() or not 0 < len(key) <= _KEY_LIMIT:
-        raise Unreadable(f"The order's id is {key[:40]!r}, which is no id of Shopify.")
-    return key
-
-
-def _moment(value: datetime) -> datetime:
-    moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-    if not _YEARS[0] <= moment.year <= _YEARS[1]:
-        raise Unreadable(f"The order names the year {moment.year}, which no order can have.")
-    return moment
+    return tuple((text(entry["name"]), text(entry.get("value"))) for entry in named)
