@@ -264,6 +264,8 @@ def stores_add(
             campaign_id=campaign_id or store.campaign_id or "",
             event_type_id=event_type_id or store.event_type_id or "",
             rules={**store.rules, **rules},
+            by="flask stores add",
+            now=line.clock(),
         )
         line.settings_saved(store.id)
     click.echo(store.id)

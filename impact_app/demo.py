@@ -197,6 +197,8 @@ def _connect(line: Services, store: PretendStore, network: RunningNetwork) -> in
         campaign_id=str(setup.campaigns[0].id),
         event_type_id=str(setup.event_types[0].id),
         rules={},
+        by="make demo",
+        now=line.clock(),
     )
     return connected.id
 

@@ -102,6 +102,8 @@ class Bench:
             campaign_id=str(setup.campaigns[0].id),
             event_type_id=str(setup.event_types[0].id),
             rules=rules,
+            by="a test",
+            now=self.clock(),
         )
         self.line.settings_saved(store.id)
 

@@ -45,6 +45,8 @@ class Known:
     changed_at: datetime
     reported: Reported | None
     read_back: ReadBack | None = None
+    #: the version of the rules it was reported by; None: not reported, or before this was kept
+    rules_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,14 @@ def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | No
         changed_at=row.changed_at,
         reported=_reported(connection, row.id),
         read_back=read_back(connection, row.id),
+        rules_version=_rules_version(connection, row.id),
+    )
+
+
+def take_up_rules(connection: sa.Connection, row_id: int, rules_version: int) -> None:
+    """Have what was reported of an order judged by this version of the rules from now on."""
+    connection.execute(
+        sa.update(conversions).where(conversions.c.order_row_id == row_id).values(rules_version=rules_version)
     )
 
 
@@ -297,6 +307,14 @@ def pass_over(connection: sa.Connection, store_id: int, order_key: str, rules_ve
 def _reported(connection: sa.Connection, row_id: int) -> Reported | None:
     value = connection.scalar(sa.select(conversions.c.reported).where(conversions.c.order_row_id == row_id))
     return None if value is None else reported_from(value)
+
+
+def _rules_version(connection: sa.Connection, row_id: int) -> int | None:
+    """The version that a conversion of the order was reported by, the newest where there are several."""
+    version: int | None = connection.scalar(
+        sa.select(sa.func.max(conversions.c.rules_version)).where(conversions.c.order_row_id == row_id)
+    )
+    return version
 
 
 def read_back(connection: sa.Connection, row_id: int) -> ReadBack | None:

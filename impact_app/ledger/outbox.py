@@ -36,13 +36,17 @@ Kind = Literal["submit", "modify", "reverse"]
 
 @dataclass(frozen=True, slots=True)
 class NewStep:
-    """A call to make, frozen. `result` is what impact.com holds once it has accepted."""
+    """A call to make, frozen. `result` is what impact.com holds once it has accepted.
+
+    `rules_version` planned it, and goes on judging what it reports.
+    """
 
     kind: Kind
     method: str
     path: str
     form: Sequence[tuple[str, str]]
     result: Reported
+    rules_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,7 @@ def write(
             path=step.path,
             form=[list(pair) for pair in step.form],
             outcome_reported=reported_value(step.result),
+            rules_version=step.rules_version,
             state="pending",
             created_at=now,
             not_before=now,
@@ -315,12 +320,13 @@ def settle(
         sa.update(steps)
         .where(*mine)
         .values(**values, claimed_at=None, claimed_by=None, tries=steps.c.tries + 1)
-        .returning(steps.c.outcome_reported)
+        .returning(steps.c.outcome_reported, steps.c.rules_version)
     ).one_or_none()
     if written is None:
         return None
     if receipt.outcome is Outcome.ACCEPTED:
-        _acknowledge(connection, claimed, reported_from(written.outcome_reported), receipt, now)
+        reported = reported_from(written.outcome_reported)
+        _acknowledge(connection, claimed, reported, written.rules_version, receipt, now)
     return str(values["state"])
 
 
@@ -387,7 +393,12 @@ def _record(
 
 
 def _acknowledge(
-    connection: sa.Connection, claimed: ClaimedStep, reported: Reported, receipt: Receipt, now: datetime
+    connection: sa.Connection,
+    claimed: ClaimedStep,
+    reported: Reported,
+    rules_version: int | None,
+    receipt: Receipt,
+    now: datetime,
 ) -> None:
     """Remember what impact.com now holds of the order, and when to look what it made of it."""
     values: dict[str, Any] = {
@@ -397,23 +408,26 @@ def _acknowledge(
         "checks": 0,
     }
     if claimed.kind == "submit":
-        values.update(_submitted(claimed, reported, receipt, now))
+        values.update(_submitted(claimed, reported, rules_version, receipt, now))
     found = connection.execute(
         sa.update(conversions).where(conversions.c.order_row_id == claimed.order_row_id).values(**values)
     )
     if not found.rowcount:
-        submitted = _submitted(claimed, reported, receipt, now)
+        submitted = _submitted(claimed, reported, rules_version, receipt, now)
         connection.execute(
             sa.insert(conversions).values(order_row_id=claimed.order_row_id, **{**submitted, **values})
         )
 
 
-def _submitted(claimed: ClaimedStep, reported: Reported, receipt: Receipt, now: datetime) -> dict[str, Any]:
+def _submitted(
+    claimed: ClaimedStep, reported: Reported, rules_version: int | None, receipt: Receipt, now: datetime
+) -> dict[str, Any]:
     """What a submission begins anew: whatever was found of an earlier one is said of it no more."""
     return {
         "account_sid": claimed.account_sid,
         "event_type_id": reported.event_type_id,
         "network_order_id": reported.order_id,
+        "rules_version": rules_version,
         "queued_uri": receipt.queued_uri,
         "accepted_at": now,
         "finding": None,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from impact_app.ledger import outbox
 from impact_app.ledger.database import Database
-from impact_app.ledger.tables import accounts, deliveries, stores
+from impact_app.ledger.tables import accounts, deliveries, rule_versions, stores
 from impact_app.ledger.vault import Vault
 
 TokenKind = Literal["offline", "client_credentials", "pasted"]
@@ -70,6 +70,16 @@ class Store:
         return bool(self.account_sid and self.has_auth_token and self.campaign_id and self.event_type_id)
 
 
+@dataclass(frozen=True)
+class RuleVersion:
+    """The rules of a store as they were saved once. `saved_at` None: before a history was kept."""
+
+    version: int
+    rules: Mapping[str, str]
+    saved_at: datetime | None
+    saved_by: str
+
+
 class Stores:
     """Reads and writes stores. Each method is one transaction of its own."""
 
@@ -108,7 +118,11 @@ class Stores:
             found = connection.execute(sa.update(stores).where(*known).values(values))
             if not found.rowcount:
                 fresh = {"platform": platform, "domain": domain, "connected_at": now}
-                connection.execute(sa.insert(stores).values(**fresh, rules={}, promo_codes=[], **values))
+                made = sa.insert(stores).values(**fresh, rules={}, promo_codes=[], **values)
+                row = connection.execute(made.returning(stores.c.id, stores.c.rules_version)).one()
+                _keep_version(
+                    connection, row.id, RuleVersion(row.rules_version, {}, now, "connecting the store")
+                )
             connection.execute(
                 sa.update(deliveries)
                 .where(deliveries.c.platform == platform, deliveries.c.domain == domain)
@@ -190,25 +204,46 @@ class Stores:
         campaign_id: str,
         event_type_id: str,
         rules: Mapping[str, str],
+        by: str = "",
+        now: datetime | None = None,
     ) -> None:
         """Save what the merchant set; `auth_token=None` keeps the one that is stored.
 
         Saving lifts a hold on the account: the credentials are others, or may do more than before. Each save
-        is a new version of the settings, by which orders judged under an older one are found.
+        is a new version of the settings, by which orders judged under an older one are found; the history
+        names when it was saved and `by` whom.
         """
         with self._database.write() as connection:
-            row = connection.execute(sa.select(stores).where(stores.c.id == store_id)).one()
             values: dict[str, Any] = {
                 "account_sid": account_sid,
                 "campaign_id": campaign_id,
                 "event_type_id": event_type_id,
-                "rules": dict(rules),
-                "rules_version": row.rules_version + 1,
+                **_next_version(connection, store_id, rules, by, now),
             }
             if auth_token is not None:
                 values["auth_token"] = self._vault.lock(auth_token)
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
             _release(connection, account_sid)
+
+    def rule_versions(self, store_id: int) -> list[RuleVersion]:
+        """Every version of the store's rules, the newest first."""
+        query = sa.select(rule_versions).where(rule_versions.c.store_id == store_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(rule_versions.c.version.desc())).all()
+        return [RuleVersion(row.version, row.rules, row.saved_at, row.saved_by) for row in rows]
+
+    def restore_rules(self, store_id: int, version: int, by: str, *, now: datetime) -> int:
+        """Make the rules of an earlier version the newest again; the new version's number.
+
+        Raises LookupError where the store has no such version.
+        """
+        with self._database.write() as connection:
+            rules = rules_of(connection, store_id, version)
+            if rules is None:
+                raise LookupError(f"There is no version {version} of this store's rules.")
+            values = _next_version(connection, store_id, rules, by, now)
+            connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
+        return int(values["rules_version"])
 
     def credentials(self, store_id: int) -> Credentials | None:
         """What to call impact.com with, or None while the merchant has set nothing."""
@@ -256,6 +291,38 @@ class Stores:
             "scopes": tokens.scopes if tokens else "",
             "reauthorize_reason": None,
         }
+
+
+def rules_of(connection: sa.Connection, store_id: int, version: int) -> Mapping[str, str] | None:
+    """The rules as a version has them, or None where that version is not known."""
+    found: Mapping[str, str] | None = connection.scalar(
+        sa.select(rule_versions.c.rules).where(
+            rule_versions.c.store_id == store_id, rule_versions.c.version == version
+        )
+    )
+    return found
+
+
+def _next_version(
+    connection: sa.Connection, store_id: int, rules: Mapping[str, str], by: str, now: datetime | None
+) -> dict[str, Any]:
+    """Keep a new version of the rules; the values that make it the store's newest."""
+    before = sa.select(stores.c.rules_version).where(stores.c.id == store_id).with_for_update()
+    version = connection.execute(before).scalar_one() + 1
+    _keep_version(connection, store_id, RuleVersion(version, rules, now, by))
+    return {"rules": dict(rules), "rules_version": version}
+
+
+def _keep_version(connection: sa.Connection, store_id: int, kept: RuleVersion) -> None:
+    connection.execute(
+        sa.insert(rule_versions).values(
+            store_id=store_id,
+            version=kept.version,
+            rules=dict(kept.rules),
+            saved_at=kept.saved_at,
+            saved_by=kept.saved_by[:255],
+        )
+    )
 
 
 def _release(connection: sa.Connection, account_sid: str) -> None:

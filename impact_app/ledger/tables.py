@@ -79,6 +79,19 @@ stores = sa.Table(
     sa.UniqueConstraint("platform", "domain"),
 )
 
+#: Every version of a store's rules: what was reported goes on being judged by those it was reported by.
+rule_versions = sa.Table(
+    "rule_versions",
+    metadata,
+    sa.Column("store_id", _of("stores"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("rules", sa.JSON, nullable=False),
+    # NULL: saved before a history was kept
+    sa.Column("saved_at", Utc),
+    # who saved it, in words: a page, a command, an installation
+    sa.Column("saved_by", sa.String(255), nullable=False, server_default=""),
+)
+
 #: One row for each impact.com account: who may call, and when.
 accounts = sa.Table(
     "accounts",
@@ -178,6 +191,8 @@ conversions = sa.Table(
     sa.Column("network_order_id", sa.String(64), nullable=False),
     # the domain's Reported: what stands there now
     sa.Column("reported", sa.JSON, nullable=False),
+    # the version of the rules it was reported by, and is judged by until a re-map; NULL: the newest
+    sa.Column("rules_version", sa.Integer),
     # where the network tells what became of the submission; NULL: it named nothing. Not kept for changes.
     sa.Column("queued_uri", sa.Text),
     sa.Column("accepted_at", Utc, nullable=False),
@@ -238,6 +253,8 @@ steps = sa.Table(
     sa.Column("form", sa.JSON, nullable=False),
     # what impact.com holds once it has accepted this: the domain's Reported
     sa.Column("outcome_reported", sa.JSON, nullable=False),
+    # the version of the rules that planned it; NULL: written before this was kept
+    sa.Column("rules_version", sa.Integer),
     # pending | in_flight | accepted | rejected | gave_up | replaced
     sa.Column("state", sa.String(12), nullable=False),
     # why it is where it is: NULL until the first attempt

@@ -19,7 +19,7 @@ from impact_app.domain.privacy import trimmed
 from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.rules import Rules, read_rules
 from impact_app.domain.verification import NOBODY_PAID, NOT_BOOKED, ReadBack
-from impact_app.ledger import orders, outbox
+from impact_app.ledger import orders, outbox, stores
 from impact_app.ledger.orders import Judged, Known
 from impact_app.ledger.outbox import NewStep, OpenStep
 from impact_app.ledger.stores import Store
@@ -28,14 +28,13 @@ from impact_app.transports.api.request import call
 
 def arrived(connection: sa.Connection, store: Store, order: Order, now: datetime) -> Reason:
     """Take in a snapshot of an order and judge it; an older one than is known changes nothing."""
-    rules = read_rules(store.rules)
-    order = trimmed(order, rules)
+    order = trimmed(order, read_rules(store.rules))
     orders.begin(connection, store.id, order, now)
     known = orders.lock(connection, store.id, order.key)
     assert known is not None
     if order.changed_at < known.changed_at:
         return Reason.OLDER_SNAPSHOT
-    _judge(connection, store, order, known, rules, now)
+    _judge(connection, store, order, known, now)
     return Reason.JUDGED
 
 
@@ -49,7 +48,7 @@ def again(
     known = orders.lock(connection, store.id, order_key)
     if known is None:
         return False
-    _judge(connection, store, known.order, known, read_rules(store.rules), now, insist=insist)
+    _judge(connection, store, known.order, known, now, insist=insist)
     return True
 
 
@@ -58,11 +57,11 @@ def _judge(
     store: Store,
     order: Order,
     known: Known,
-    rules: Rules,
     now: datetime,
     *,
     insist: bool = False,
 ) -> None:
+    version, rules = _rules(connection, store, known)
     waiting = outbox.open_step(connection, known.row_id)
     found = _planned(order, rules, known, _context(store, now), is_resent=insist or waiting is not None)
     if found.step is not None and not (store.account_sid and store.has_auth_token):
@@ -79,14 +78,34 @@ def _judge(
             outbox.revive(connection, waiting.id, now)
             verdict, reason, detail = Verdict.WAITING, Reason.QUEUED, ""
     else:
-        verdict, reason, detail = _put(connection, store, known, found, waiting, now, insist=insist)
+        verdict, reason, detail = _put(connection, store, known, found, version, waiting, now, insist=insist)
     if reason is Reason.UNCHANGED and known.read_back is not None:
         reason, detail = known.read_back.reason, known.read_back.words
         verdict = EXPLANATIONS[reason].verdict or verdict
     held = outbox.held_reason(connection, store.account_sid or "") if reason is Reason.QUEUED else None
     if held is not None:
         verdict, reason = Verdict.ATTENTION, held
-    orders.write(connection, known.row_id, order, _judged(store, order, found, verdict, reason, detail), now)
+    judged = _judged(store, order, found, version, verdict, reason, detail)
+    orders.write(connection, known.row_id, order, judged, now)
+
+
+def _rules(connection: sa.Connection, store: Store, known: Known) -> tuple[int, Rules]:
+    """The rules that hold for an order, with their version: once it is booked, those it was reported by.
+
+    A change of rules thus moves no money of the past by itself (docs/adr/0016). What impact.com could not
+    book is planned anew by the newest, as is what is not reported.
+    """
+    version = known.rules_version
+    is_booked = known.reported is not None and not _is_not_booked(known)
+    if is_booked and version is not None and version != store.rules_version:
+        texts = stores.rules_of(connection, store.id, version)
+        if texts is not None:
+            return version, read_rules(texts)
+    return store.rules_version, read_rules(store.rules)
+
+
+def _is_not_booked(known: Known) -> bool:
+    return known.read_back is not None and known.read_back.finding in NOT_BOOKED
 
 
 def _planned(order: Order, rules: Rules, known: Known, context: Context, *, is_resent: bool) -> Plan:
@@ -96,7 +115,7 @@ def _planned(order: Order, rules: Rules, known: Known, context: Context, *, is_r
     pays nobody there is no action, so nothing of it can be changed.
     """
     told = known.read_back
-    if told is not None and told.finding in NOT_BOOKED:
+    if _is_not_booked(known):
         found = plan(order, rules, None, context)
         is_same = isinstance(found.step, Submit) and found.step.result == known.reported
         return _left_alone(found) if is_same and not is_resent else found
@@ -114,13 +133,14 @@ def _put(
     store: Store,
     known: Known,
     found: Plan,
+    rules_version: int,
     waiting: OpenStep | None,
     now: datetime,
     *,
     insist: bool,
 ) -> tuple[Verdict, Reason, str]:
     """Bring the outbox in line with the plan: keep, replace or write the order's one open step."""
-    wanted = _new_step(store, found.step, known.read_back)
+    wanted = _new_step(store, found.step, known.read_back, rules_version)
     if waiting is not None:
         if wanted is not None and _same(waiting, wanted, store):
             if insist:
@@ -156,13 +176,13 @@ def _same(waiting: OpenStep, wanted: NewStep, store: Store) -> bool:
     )
 
 
-def _new_step(store: Store, step: Step | None, told: ReadBack | None) -> NewStep | None:
+def _new_step(store: Store, step: Step | None, told: ReadBack | None, rules_version: int) -> NewStep | None:
     if step is None:
         return None
     is_ours = told is not None and told.account_sid == store.account_sid
     made = call(step, store.account_sid or "", told.action_id if told is not None and is_ours else None)
     kind = "submit" if isinstance(step, Submit) else "reverse" if made.method == "DELETE" else "modify"
-    return NewStep(kind, made.method, made.path, made.form, step.result)  # type: ignore[arg-type]
+    return NewStep(kind, made.method, made.path, made.form, step.result, rules_version)  # type: ignore[arg-type]
 
 
 def _context(store: Store, now: datetime) -> Context:
@@ -175,13 +195,21 @@ def _context(store: Store, now: datetime) -> Context:
     return Context(target, codes, now)
 
 
-def _judged(store: Store, order: Order, found: Plan, verdict: Verdict, reason: Reason, detail: str) -> Judged:
+def _judged(
+    store: Store,
+    order: Order,
+    found: Plan,
+    rules_version: int,
+    verdict: Verdict,
+    reason: Reason,
+    detail: str,
+) -> Judged:
     net = found.conversion.net
     return Judged(
         verdict=verdict,
         reason=reason,
         detail=detail,
-        evidence=evidence(order, found),
+        evidence={**evidence(order, found), "rules_version": rules_version},
         rules_version=store.rules_version,
         carrier=found.attribution.carrier,
         click_id=found.attribution.click_id,

@@ -164,6 +164,8 @@ def _save(store: Store, form: SettingsForm, check: AccountCheck) -> None:
         campaign_id=form.texts["campaign_id"],
         event_type_id=form.texts["event_type_id"],
         rules=form.rules,
+        by="settings page",
+        now=services().clock(),
     )
     services().settings_saved(store.id)
     log.info("settings.saved", store=store.id, check=check.outcome)
