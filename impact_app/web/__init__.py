@@ -10,7 +10,8 @@ from impact_app.web.embedded import embedded
 from impact_app.web.errors import register_errors
 from impact_app.web.headers import register_headers
 from impact_app.web.health import health
-from impact_app.web.pages import pages
+from impact_app.web.language import register_language
+from impact_app.web.pages import NAVIGATION, pages
 from impact_app.web.password import password
 from impact_app.web.shopify_install import shopify_install
 from impact_app.web.webhooks import webhooks
@@ -26,7 +27,9 @@ def register(app: Flask) -> None:
     app.config["WTF_CSRF_TIME_LIMIT"] = int(SIGNED_IN.total_seconds())
     register_errors(app)
     register_headers(app)
+    register_language(app)
     register_words(app)
+    app.jinja_env.globals["NAVIGATION"] = NAVIGATION
     for blueprint in (webhooks, shopify_install, embedded, password, health):
         app.register_blueprint(blueprint)
     app.register_blueprint(pages, url_prefix="/stores/<int:store_id>")

@@ -27,6 +27,7 @@ from impact_app.stores.shopify.session import SessionRefused, verify_id_token
 from impact_app.stores.shopify.shop import shop_domain
 from impact_app.web.csrf import check_form, form_token
 from impact_app.web.errors import AskAgain, sentence_of, wants_page
+from impact_app.web.language import language
 from impact_app.web.tickets import Holder, TicketRefused, Tickets, TicketUse
 from impact_app.wiring import Services
 
@@ -144,6 +145,9 @@ def _embedded(store: Store, holder: Holder) -> Visit:
     # App Bridge finds the frame around it by `host`, which must therefore stay in the address.
     host = request.values.get("host", "")
     kept = {"host": host} if _HOST.fullmatch(host) else {}
+    g.locale = request.values.get("locale", "")
+    if g.locale:
+        kept["locale"] = language()
     forms = {"ticket": tickets().issue(holder, "form", now)}
     return Visit(store, "embedded", shopify_config().api_key, {**links, **kept}, {**forms, **kept})
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
+from flask_babel import gettext
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized, default_exceptions
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_SENTENCES = {
+SENTENCES = {
     400: "The request could not be understood. Go back, open the page again and repeat it.",
     401: "You are not signed in.",
     403: "This is not allowed.",
@@ -29,7 +30,7 @@ _SENTENCES = {
     503: "A part this app needs cannot be reached at the moment. Try again in a minute.",
 }
 
-_TITLES = {
+TITLES = {
     400: "Not understood",
     401: "Not signed in",
     403: "Not allowed",
@@ -96,12 +97,14 @@ def wants_page() -> bool:
 def _sentence(error: HTTPException, code: int) -> str:
     is_own = isinstance(error, AskAgain) or error.description != type(error).description
     own = error.description if is_own else None
-    return own or _SENTENCES.get(code, "The request could not be carried out.")
+    return own or SENTENCES.get(code, "The request could not be carried out.")
 
 
 def _page(code: int, sentence: str) -> Response:
-    title = _TITLES.get(code, "Not possible")
-    page = render_template("error.html", title=title, sentence=sentence, code=code, first_page=_first_page())
+    title = TITLES.get(code, "Not possible")
+    page = render_template(
+        "error.html", title=gettext(title), sentence=gettext(sentence), code=code, first_page=_first_page()
+    )
     return Response(page)
 
 

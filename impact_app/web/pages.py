@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from flask import Blueprint, abort, g, render_template, request
+from flask_babel import gettext
 
 from impact_app.domain.reasons import Verdict
 from impact_app.ledger.stores import Credentials, Store
@@ -16,6 +17,9 @@ from impact_app.web.access import LARGEST_ID, Visit, embedded_visit, here, passw
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored, submitted
 
 log = structlog.get_logger()
+
+#: The pages that every page links to, in order: the function's name and the title.
+NAVIGATION = [("orders", "Orders"), ("settings", "Settings")]
 
 #: Registered twice: as `store` under /stores/<id> and as `embedded` under /shopify.
 pages = Blueprint("store", __name__)
@@ -141,7 +145,7 @@ def save_settings() -> tuple[str, int]:
     check = check_account(services().http, services().config.impact_api_url, credentials)
     if check.outcome == "refused":
         form.faults.update(_REFUSED)
-        return _not_saved(form, f"Nothing was saved. {check.sentence}")
+        return _not_saved(form, f"{gettext('Nothing was saved.')} {check.sentence}")
     _save(store, form, check)
     g.visit = _seen_again()
     return _settings(stored(here().store), _saved(check)), 200
@@ -172,10 +176,10 @@ def _save(store: Store, form: SettingsForm, check: AccountCheck) -> None:
 
 
 def _saved(check: AccountCheck) -> Notice:
-    next_step = "Orders that wait are judged again now."
+    next_step = gettext("Orders that wait are judged again now.")
     if check.outcome == "works":
-        return Notice("good", f"Saved. {check.sentence} {next_step}")
-    return Notice("warning", f"Saved, with a warning. {check.sentence} {next_step}")
+        return Notice("good", f"{gettext('Saved.')} {check.sentence} {next_step}")
+    return Notice("warning", f"{gettext('Saved, with a warning.')} {check.sentence} {next_step}")
 
 
 def _not_saved(form: SettingsForm, sentence: str) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from flask import Flask
+from flask_babel import format_datetime, format_decimal, gettext
 
 from impact_app.domain.money import exponent
 from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
@@ -17,14 +18,14 @@ VERDICTS: dict[str, str] = {
     Verdict.ATTENTION: "Needs attention",
 }
 
-_ACTORS = {
+ACTORS = {
     "nobody": "Nobody has to do anything.",
     "merchant": "It is for you to act.",
     "operator": "It is for whoever runs this app to act.",
     "impact.com": "It is for impact.com to act.",
 }
 
-_WORDS = {
+WORDS = {
     "cart_attribute": "Cart attribute",
     "line_property": "Line item property",
     "landing_url": "Landing page",
@@ -40,31 +41,41 @@ _WORDS = {
 
 def register_words(app: Flask) -> None:
     """Give the templates these words."""
-    app.jinja_env.filters.update(moment=moment, money=money, figure=figure, words=words, why=why, actor=actor)
+    # `_` takes what a template's author wrote; what comes from elsewhere goes through `translated`, which
+    # leaves escaping on.
+    app.jinja_env.filters.update(
+        translated=translated, moment=moment, money=money, figure=figure, words=words, why=why, actor=actor
+    )
     app.jinja_env.globals["VERDICTS"] = VERDICTS
+
+
+def translated(text: str) -> str:
+    """A text of one of our tables in the page's language; one that stands in none stays as it is."""
+    return str(gettext(text)) if text else ""
 
 
 def moment(value: datetime) -> str:
     """A moment as "20 Nov 2026, 12:00 UTC"."""
-    return f"{value.day} {value:%b %Y, %H:%M} UTC"
+    return f"{format_datetime(value, 'd MMM yyyy, HH:mm')} UTC"
 
 
 def money(value: Decimal | str | None, currency: str) -> str:
     """An amount with its currency, as "1,234.50 EUR"."""
-    return "unknown" if value is None or value == "" else f"{figure(value, currency)} {currency}"
+    return gettext("unknown") if value is None or value == "" else f"{figure(value, currency)} {currency}"
 
 
 def figure(value: Decimal | str, currency: str) -> str:
     """An amount with at least the currency's decimals, as "1,234.50"; it is padded, never rounded."""
     amount = Decimal(value)
     places = max(exponent(currency), -int(amount.as_tuple().exponent))
-    return f"{amount:,.{places}f}"
+    return str(format_decimal(amount, f"#,##0.{'0' * places}" if places else "#,##0"))
 
 
 def words(slug: object) -> str:
     """A slug as a reader would say it."""
     text = str(slug)
-    return _WORDS.get(text) or text.replace("_", " ").replace("-", " ").capitalize()
+    told = WORDS.get(text) or text.replace("_", " ").replace("-", " ").capitalize()
+    return translated(told)
 
 
 def why(reason: str | None) -> Explanation | None:
@@ -73,4 +84,4 @@ def why(reason: str | None) -> Explanation | None:
 
 
 def actor(explanation: Explanation) -> str:
-    return _ACTORS[explanation.actor]
+    return translated(ACTORS[explanation.actor])
