@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from impact_app.domain.orders import Order
 
@@ -27,7 +28,9 @@ class OrderChanged:
 
 @dataclass(frozen=True, slots=True)
 class Uninstalled:
-    """The store has removed the app; its tokens are dead."""
+    """The store has removed the app; its tokens are dead. `at`: when, where the body says so."""
+
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,9 +222,9 @@ class Processor:
         if store is None:
             return Reason.UNKNOWN_STORE, one.domain, _key(event)
         match event:
-            case Uninstalled():
+            case Uninstalled(at):
                 # A notice may come hours late, after the store is back: when it was written counts.
-                since = one.triggered_at or one.received_at
+                since = at or one.triggered_at or one.received_at
                 uninstalled = self.stores.uninstall_in(connection, store.id, since=since, now=now)
                 return Reason.DONE, "" if uninstalled else "The store was installed again since.", None
             case ScopesChanged(scopes):

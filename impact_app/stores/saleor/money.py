@@ -1,0 +1,127 @@
+"""What Saleor's sums say of an order: whether it was paid, and which units were given back with money.
+
+Saleor never shrinks an order: lines, subtotal and total stay as bought, whatever is refunded. What came
+back is told by sums of the whole order and, where staff named them, by the lines of granted refunds and
+fulfilments.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from impact_app.domain.money import exponent as digits_of
+from impact_app.domain.money import round_to
+from impact_app.domain.orders import Payment
+from impact_app.stores.bodies import checked_amount, checked_quantity
+from impact_app.stores.saleor.payloads import MoneyBody, OrderBody, ReturnedLine
+
+#: A fulfilment in one of these states says which units a refund was for (payments of the older kind).
+_REFUNDED = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
+
+
+def value_of(body: MoneyBody | None, place: str) -> Decimal:
+    """The exact amount: from the smallest unit where Saleor gives it, else the digits of the JSON number."""
+    if body is None:
+        return Decimal(0)
+    if body.fractional_amount is not None and body.fraction_digits is not None:
+        digits = min(max(body.fraction_digits, 0), 9)
+        return checked_amount(Decimal(body.fractional_amount).scaleb(-digits), place)
+    return checked_amount(body.amount or Decimal(0), place)
+
+
+def payment(body: OrderBody) -> Payment:
+    """Whether the order was ever paid in full, by its sums: `isPaid` ends with the first refund.
+
+    Paying in full means that what was charged, and given back since, comes to the total. A granted refund
+    alone lifts `chargeStatus` to FULL without any money, so the status is not asked where sums are there.
+    A draft is no order yet, whatever was charged for it. An order that staff have not confirmed is one: where
+    unpaid orders are allowed it keeps that status even once it is marked as paid (seen in 3.23.28).
+    """
+    if body.status == "DRAFT":
+        return Payment.UNPAID
+    charged, refunded = value_of(body.total_charged, "totalCharged"), _refunded(body)
+    if refunded > 0 and charged <= 0:
+        return Payment.REFUNDED
+    is_paid = bool(body.is_paid) or charged + refunded >= _total(body)
+    if body.total_charged is None:
+        is_paid = bool(body.is_paid) or body.charge_status in {"FULL", "OVERCHARGED"}
+    return Payment.PAID if is_paid else Payment.UNPAID
+
+
+def payment_word(body: OrderBody) -> str:
+    """How the payment stands in Saleor's words, in lower case."""
+    if body.status == "DRAFT":
+        return "draft"
+    if body.charge_status == "NONE" and body.authorize_status == "FULL":
+        return "authorized"
+    return (body.charge_status or "").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What staff said a refund was for: units of lines, and its amount with tax (None: what they cost)."""
+
+    lines: Counter[str]
+    amount: Decimal | None
+    is_certain: bool
+
+
+def units_gone(body: OrderBody, currency: str) -> Counter[str]:
+    """How many units of each line (by id) were given back, where money went back for them.
+
+    A granted refund moves no money by itself, nor does a return; each counts once the money that is missing
+    from the order covers it. So the lines tell what a refund was for, and never that there was one.
+    """
+    gone: Counter[str] = Counter()
+    missing = _total(body) - value_of(body.total_charged, "totalCharged")
+    for claim in sorted(_claims(body), key=lambda one: not one.is_certain):
+        cost = _cost(claim.lines, body, currency) if claim.amount is None else claim.amount
+        # A unit's share of its line may be an odd cent more or less than what was paid back for it.
+        odd = Decimal(claim.lines.total()).scaleb(-digits_of(currency))
+        if claim.is_certain or cost - odd <= missing:
+            gone += claim.lines
+            missing -= cost
+    return gone
+
+
+def _claims(body: OrderBody) -> Iterator[_Claim]:
+    for grant in body.granted_refunds or ():
+        if grant.status != "FAILURE":
+            amount = value_of(grant.amount, "grantedRefunds.amount")
+            yield _Claim(_counted(grant.lines), amount, grant.status == "SUCCESS")
+    for fulfillment in body.fulfillments or ():
+        lines, refunded = _counted(fulfillment.lines), fulfillment.total_refunded_amount
+        if fulfillment.status in _REFUNDED:
+            told = None if refunded is None else value_of(refunded, "totalRefundedAmount")
+            yield _Claim(lines, told, is_certain=True)
+        elif fulfillment.status == "RETURNED":
+            yield _Claim(lines, None, is_certain=False)
+
+
+def _counted(lines: Iterable[ReturnedLine] | None) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    for line in lines or ():
+        if line.order_line is not None and line.order_line.id:
+            counted[line.order_line.id] += checked_quantity(line.quantity, "a returned line")
+    return counted
+
+
+def _cost(units: Counter[str], body: OrderBody, currency: str) -> Decimal:
+    """What the buyer paid for these units, with tax."""
+    cost = Decimal(0)
+    for line in body.lines:
+        if line.quantity and units[line.id]:
+            whole = value_of(line.total_price.gross, "totalPrice.gross")
+            cost += round_to(whole * units[line.id] / line.quantity, digits_of(currency))
+    return cost
+
+
+def _total(body: OrderBody) -> Decimal:
+    return value_of(body.total.gross, "total.gross")
+
+
+def _refunded(body: OrderBody) -> Decimal:
+    return value_of(body.total_refunded, "totalRefunded")
