@@ -40,6 +40,7 @@ class Reason(StrEnum):
     TOO_OLD = "too_old"
     CANCELLED_BEFORE_REPORT = "cancelled_before_report"
     REFUNDED_BEFORE_REPORT = "refunded_before_report"
+    SHADOW = "shadow"
     # reported, and nothing to change
     UNCHANGED = "unchanged"
     ADDED_ITEMS = "added_items"
@@ -54,6 +55,7 @@ class Reason(StrEnum):
     UNREADABLE_ANSWER = "unreadable_answer"
     INTERRUPTED = "interrupted"
     NOT_CONFIGURED = "not_configured"
+    HELD_IN_SHADOW = "held_in_shadow"
     # attention: a person must act
     TOTALS_DISAGREE = "totals_disagree"
     CREDENTIALS_REFUSED = "credentials_refused"
@@ -131,6 +133,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.REFUNDED_BEFORE_REPORT: Explanation(
         _W, "The order was refunded in full before it was reported.", "There is nothing to report."
     ),
+    Reason.SHADOW: Explanation(
+        _W,
+        "The order was judged in shadow mode: its call is written down, and was not sent.",
+        "It is not sent by itself, even once the mode is live. Re-map or replay it then to send it.",
+    ),
     Reason.UNCHANGED: Explanation(_R, "impact.com already holds what it should.", "Nothing is sent."),
     Reason.ADDED_ITEMS: Explanation(
         _R,
@@ -158,6 +165,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         _Q,
         "The store has no impact.com account, campaign or event type yet.",
         "It is judged again once the settings are saved.",
+        "merchant",
+    ),
+    Reason.HELD_IN_SHADOW: Explanation(
+        _Q,
+        "A call about an order that this app reported is due, and shadow mode sends nothing.",
+        "It is sent once the mode is live.",
         "merchant",
     ),
     Reason.TOTALS_DISAGREE: Explanation(

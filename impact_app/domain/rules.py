@@ -51,6 +51,7 @@ INCLUDABLE = ("gift_cards", "tips", "duties", "fees", "shipping", "tax")
 class Rules:
     """Every choice a merchant has, with the default that holds without one."""
 
+    mode: Literal["live", "shadow"] = "live"
     send: Literal["attributed", "clicks_only", "all"] = "attributed"
     test_orders: Literal["skip", "send"] = "skip"
     pos: Literal["skip", "send"] = "skip"
@@ -185,6 +186,14 @@ _CODE = _label(64)
 
 #: Every rule, in the order a settings page shows them; the docs list is made from it.
 RULES: tuple[RuleEntry, ...] = (
+    _entry(
+        "mode",
+        "Sending",
+        "In shadow mode every order is judged and its call written down, and nothing is sent: for a time "
+        "beside another app. Orders judged in shadow are not sent later by themselves.",
+        ("live", "Send to impact.com"),
+        ("shadow", "Shadow: send nothing"),
+    ),
     _entry(
         "send",
         "Which orders to report",

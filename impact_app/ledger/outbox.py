@@ -5,6 +5,7 @@
        └──not_sent────────┘ └────for 72 hours▶ gave_up       a person must act
           uncertain, held
 
+A step written in shadow mode is settled at once, as `shadow`: the call that would have been made.
 A pending step that cannot have arrived may be `replaced` when its order changes; one that may have arrived
 keeps its payload until impact.com has answered for it.
 """
@@ -181,7 +182,9 @@ _INTERRUPTED = Receipt(Outcome.UNCERTAIN, Reason.INTERRUPTED, "The program stopp
 _FROM = steps.join(stores, stores.c.id == steps.c.store_id).outerjoin(
     accounts, accounts.c.sid == steps.c.account_sid
 )
-_MAY_CALL = stores.c.state == "connected", accounts.c.held_reason.is_(None)
+#: Nothing of a store in shadow mode is sent, not even what was written before it was switched there.
+IS_LIVE = sa.func.trim(sa.func.coalesce(stores.c.rules["mode"].as_string(), "live")) != "shadow"
+_MAY_CALL = stores.c.state == "connected", accounts.c.held_reason.is_(None), IS_LIVE
 
 
 def _due(connection: sa.Connection, limit: int, now: datetime) -> list[int]:
@@ -212,7 +215,7 @@ def _due(connection: sa.Connection, limit: int, now: datetime) -> list[int]:
 
 
 def open_step(connection: sa.Connection, order_row_id: int) -> OpenStep | None:
-    """The newest step of an order unless it was accepted or replaced."""
+    """The newest step of an order unless it was accepted or replaced; one in shadow counts as open."""
     row = connection.execute(
         sa.select(steps).where(steps.c.order_row_id == order_row_id).order_by(steps.c.id.desc()).limit(1)
     ).one_or_none()
@@ -238,8 +241,15 @@ def write(
     account_sid: str,
     step: NewStep,
     now: datetime,
+    *,
+    in_shadow: bool = False,
 ) -> None:
-    """Put a call into the outbox, due at once."""
+    """Put a call into the outbox, due at once; in shadow mode it is kept and never due.
+
+    This is the one place where a call begins, so the mode is looked up here whoever asks.
+    """
+    is_live = connection.scalar(sa.select(IS_LIVE).where(stores.c.id == store_id))
+    state = "pending" if is_live and not in_shadow else "shadow"
     connection.execute(
         sa.insert(steps).values(
             store_id=store_id,
@@ -251,7 +261,8 @@ def write(
             form=[list(pair) for pair in step.form],
             outcome_reported=reported_value(step.result),
             rules_version=step.rules_version,
-            state="pending",
+            state=state,
+            settled_at=now if state == "shadow" else None,
             created_at=now,
             not_before=now,
             trying_since=now,
@@ -263,7 +274,7 @@ def replace(connection: sa.Connection, step_id: int, now: datetime) -> bool:
     """Take a step out that nobody is sending; False if somebody just began to."""
     taken = connection.execute(
         sa.update(steps)
-        .where(steps.c.id == step_id, steps.c.state.in_(("pending", "rejected", "gave_up")))
+        .where(steps.c.id == step_id, steps.c.state.in_(("pending", "rejected", "gave_up", "shadow")))
         .values(state="replaced", settled_at=now, claimed_at=None, claimed_by=None)
     )
     return bool(taken.rowcount)

@@ -69,6 +69,11 @@ class Store:
         """Whether orders of this store can be reported at all."""
         return bool(self.account_sid and self.has_auth_token and self.campaign_id and self.event_type_id)
 
+    @property
+    def is_shadow(self) -> bool:
+        """Whether nothing of this store is sent; `outbox` holds to it as well, wherever a call comes from."""
+        return self.rules.get("mode", "").strip() == "shadow"
+
 
 @dataclass(frozen=True)
 class RuleVersion:

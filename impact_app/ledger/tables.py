@@ -255,7 +255,7 @@ steps = sa.Table(
     sa.Column("outcome_reported", sa.JSON, nullable=False),
     # the version of the rules that planned it; NULL: written before this was kept
     sa.Column("rules_version", sa.Integer),
-    # pending | in_flight | accepted | rejected | gave_up | replaced
+    # pending | in_flight | accepted | rejected | gave_up | replaced | shadow (written down, never sent)
     sa.Column("state", sa.String(12), nullable=False),
     # why it is where it is: NULL until the first attempt
     sa.Column("reason", sa.String(40)),

@@ -19,6 +19,7 @@ from impact_app.domain.verification import Action, Finding, Judgement, next_look
 from impact_app.ledger import orders as order_rows
 from impact_app.ledger.codec import reported_from
 from impact_app.ledger.database import Database
+from impact_app.ledger.outbox import IS_LIVE
 from impact_app.ledger.tables import accounts, conversions, lookups, orders, steps, stores
 
 #: Longer than any job works; after it a claim belongs to a process that died.
@@ -226,6 +227,7 @@ def _may_be_asked(account_sid: sa.ColumnElement[str], now: datetime) -> sa.Colum
         steps.c.not_before <= now,
         steps.c.store_id == stores.c.id,
         stores.c.state == "connected",
+        IS_LIVE,
     )
     return sa.not_(sa.or_(resting.correlate_except(accounts), posting.correlate_except(steps, stores)))
 

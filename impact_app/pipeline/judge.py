@@ -74,7 +74,9 @@ def _judge(
     elif waiting is not None and _must_stay(waiting, store):
         # impact.com may hold it: the payload stays, and the order is judged again after the answer.
         verdict, reason, detail = _standing(waiting)
-        if insist:
+        if store.is_shadow:
+            verdict, reason, detail = Verdict.WAITING, Reason.HELD_IN_SHADOW, ""
+        elif insist:
             outbox.revive(connection, waiting.id, now)
             verdict, reason, detail = Verdict.WAITING, Reason.QUEUED, ""
     else:
@@ -141,8 +143,11 @@ def _put(
 ) -> tuple[Verdict, Reason, str]:
     """Bring the outbox in line with the plan: keep, replace or write the order's one open step."""
     wanted = _new_step(store, found.step, known.read_back, rules_version)
+    if store.is_shadow or _is_left_to_others(known, waiting, insist=insist):
+        return _hold_back(connection, store, known, found, wanted, waiting, now)
     if waiting is not None:
-        if wanted is not None and _same(waiting, wanted, store):
+        is_open = waiting.state != "shadow"
+        if wanted is not None and is_open and _same(waiting, wanted, store):
             if insist:
                 outbox.revive(connection, waiting.id, now)
                 return Verdict.WAITING, Reason.QUEUED, ""
@@ -152,6 +157,38 @@ def _put(
     if wanted is not None:
         outbox.write(connection, store.id, known.row_id, store.account_sid or "", wanted, now)
     return found.verdict, found.reason, found.detail
+
+
+def _is_left_to_others(known: Known, waiting: OpenStep | None, *, insist: bool) -> bool:
+    """Whether an order was judged in shadow mode, while somebody else reported: a person must say so."""
+    was_shadow = waiting is not None and waiting.state == "shadow"
+    return was_shadow and known.reported is None and not insist
+
+
+def _hold_back(
+    connection: sa.Connection,
+    store: Store,
+    known: Known,
+    found: Plan,
+    wanted: NewStep | None,
+    waiting: OpenStep | None,
+    now: datetime,
+) -> tuple[Verdict, Reason, str]:
+    """Write down the call that would be made, once for each form it takes; it stays as a mark afterwards."""
+    is_kept = (
+        waiting is not None
+        and waiting.state == "shadow"
+        and (wanted is None or _same(waiting, wanted, store))
+    )
+    if waiting is not None and not is_kept and not outbox.replace(connection, waiting.id, now):
+        return Verdict.WAITING, Reason.QUEUED, ""
+    if wanted is None:
+        return found.verdict, found.reason, found.detail
+    if not is_kept:
+        sid = store.account_sid or ""
+        outbox.write(connection, store.id, known.row_id, sid, wanted, now, in_shadow=True)
+    reason = Reason.SHADOW if known.reported is None else Reason.HELD_IN_SHADOW
+    return EXPLANATIONS[reason].verdict or found.verdict, reason, ""
 
 
 def _must_stay(waiting: OpenStep, store: Store) -> bool:

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 health = Blueprint("health", __name__)
 
 _DELIVERY_STATES = ("pending", "settled", "parked")
-_STEP_STATES = ("pending", "in_flight", "accepted", "rejected", "gave_up", "replaced")
+_STEP_STATES = ("pending", "in_flight", "accepted", "rejected", "gave_up", "replaced", "shadow")
 
 
 @health.get("/healthz")

@@ -11,7 +11,7 @@ from impact_app.ledger.stores import Store
 
 #: The rules in groups; those named first are always in sight. A rule that no group names goes to the last.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("What is reported", ("send", "include", "category")),
+    ("What is reported", ("mode", "send", "include", "category")),
     (
         "Orders that are left out",
         ("test_orders", "pos", "drafts", "renewals", "zero_value", "former_app_until"),

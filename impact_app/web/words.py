@@ -32,6 +32,7 @@ WORDS = {
     "in_flight": "Being sent",
     "gave_up": "Given up",
     "not_sent": "Not sent",
+    "shadow": "Written down, not sent",
     "submit": "Report",
     "modify": "Change",
     "reverse": "Take back",
