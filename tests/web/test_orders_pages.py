@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from impact_app.domain.reasons import EXPLANATIONS, Reason
 from impact_app.ledger.stores import Store
-from impact_app.web.pages import PAGE_SIZE
+from impact_app.web.orders import PAGE_SIZE
 from impact_app.wiring import Services
 from tests.web.conftest import HTML, Page, add_attempt, add_delivery, add_order, add_step, page_of
 
