@@ -8,13 +8,23 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from impact_app.simulator.storefront.embed import EXTENSION, block_schema, liquid_json, render_embed
+from impact_app.simulator.storefront.embed import (
+    BUILT,
+    EXTENSION,
+    block_schema,
+    liquid_json,
+    render_embed,
+)
 
+ROOT = Path(__file__).parents[2]
+PIXEL = BUILT / "click-pixel.js"
+EMBED = ROOT / "storefront" / "embed.js"
 SCRIPT = EXTENSION / "assets" / "click-capture.js"
 BLOCK = EXTENSION / "blocks" / "click_capture.liquid"
 
@@ -32,20 +42,50 @@ def test_the_script_stays_small() -> None:
     "forbidden",
     ["eval", "Function(", "innerHTML", "outerHTML", "document.write", "insertAdjacent", "XMLHttpRequest"],
 )
-def test_the_script_does_without(forbidden: str) -> None:
-    assert forbidden not in SCRIPT.read_text()
+@pytest.mark.parametrize("script", [SCRIPT, PIXEL], ids=["embed", "pixel"])
+def test_the_script_does_without(script: Path, forbidden: str) -> None:
+    assert forbidden not in script.read_text()
 
 
-def test_the_script_calls_the_shop_alone() -> None:
-    assert "//" not in re.sub(r"(^|\s)// .*", "", SCRIPT.read_text())
-    assert re.findall(r"fetch\((.*?),", SCRIPT.read_text()) == ["shopify.routes.root + path"]
+def test_the_embed_calls_the_shop_alone() -> None:
+    assert "//" not in SCRIPT.read_text()
+    assert re.findall(r"fetch\((.*?),", EMBED.read_text()) == ["shopify.routes.root + path"]
+    assert SCRIPT.read_text().count("fetch(") == 1
 
 
-def test_the_script_is_javascript() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("Node is not installed; the browser tests run the script all the same.")
-    subprocess.run([node, "--check", SCRIPT], check=True, timeout=30)
+@pytest.fixture(scope="module")
+def node() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a script of ours by Node in the repository's root."""
+    found = shutil.which("node")
+    if found is None or not (ROOT / "node_modules").is_dir():
+        pytest.skip("Node or its packages are not there; `make test` brings both.")
+    return lambda *words: subprocess.run(
+        [found, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+Node = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_the_committed_builds_are_what_their_sources_give(node: Node) -> None:
+    ran = node("storefront/build.mjs", "--check")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    sizes = re.findall(r": (\d+) of 2048 bytes gzipped", ran.stdout)
+    assert int(sizes[0]) == pytest.approx(len(gzip.compress(SCRIPT.read_bytes(), mtime=0)), abs=20)
+
+
+def test_shopifys_own_check_finds_no_offence(node: Node, tmp_path: Path) -> None:
+    ran = node("tests/browser/theme-check.mjs", str(EXTENSION))
+    assert (ran.returncode, ran.stdout) == (0, "0 offences\n"), ran.stdout + ran.stderr
+
+    # The same check does find one where there is one.
+    broken = tmp_path / "broken"
+    shutil.copytree(EXTENSION, broken)
+    liquid = broken / "blocks" / "click_capture.liquid"
+    liquid.write_text("{% include 'gone' %}\n" + liquid.read_text())
+    ran = node("tests/browser/theme-check.mjs", str(broken))
+    assert ran.returncode == 1
+    assert "AppBlockValidTags" in ran.stdout
 
 
 def test_only_folders_and_files_shopify_takes() -> None:
@@ -62,21 +102,36 @@ def test_only_folders_and_files_shopify_takes() -> None:
 
 def test_the_block_is_an_app_embed(schema: dict[str, Any]) -> None:
     assert schema["target"] == "body"
-    defaults = {entry["id"]: entry["default"] for entry in schema["settings"] if "id" in entry}
-    assert defaults == {"parameter_names": "im_ref,irclickid", "days_kept": 30, "cart_attribute": "im_ref"}
+    defaults = {entry["id"]: entry.get("default") for entry in schema["settings"] if "id" in entry}
+    assert defaults == {
+        "parameter_names": None,
+        "days_kept": None,
+        "other_domains": None,
+        "cart_attribute": "im_ref",
+        "line_property": None,
+        "cashback": False,
+    }
 
 
-def test_an_emptied_setting_falls_back_to_the_default_shown(schema: dict[str, Any]) -> None:
-    fallbacks = re.findall(r"block\.settings\.(\w+) \| default: '?([\w,]+)'? \| json", BLOCK.read_text())
-    assert fallbacks == [
-        (entry["id"], str(entry["default"])) for entry in schema["settings"] if "id" in entry
+def test_what_is_left_empty_is_as_the_app_says_and_else_as_the_page_says() -> None:
+    chains = re.findall(r"block\.settings\.(\w+) \| (.*?) \| json", BLOCK.read_text())
+    assert chains == [
+        (
+            "parameter_names",
+            "default: app.metafields.impact.parameter_names.value | default: 'im_ref,irclickid'",
+        ),
+        ("days_kept", "default: app.metafields.impact.days_kept.value | default: 30"),
+        ("other_domains", "default: app.metafields.impact.other_domains.value | default: ''"),
+        ("cart_attribute", "default: 'im_ref'"),
+        ("line_property", "default: ''"),
+        ("cashback", "default: false"),
     ]
 
 
 def test_every_word_the_merchant_reads_is_in_the_locale(schema: dict[str, Any]) -> None:
     locale = json.loads((EXTENSION / "locales" / "en.default.schema.json").read_text())
     asked = re.findall(r'"t:([\w.]+)"', json.dumps(schema))
-    assert len(asked) == 1 + 1 + 3 * 2  # the name, one paragraph, label and info of three settings
+    assert len(asked) == 1 + 1 + 6 * 2  # the name, one paragraph, label and info of six settings
     for key in asked:
         words: Any = locale
         for part in key.split("."):
@@ -106,4 +161,4 @@ def test_a_setting_the_embed_does_not_have_is_named() -> None:
 
 
 def test_the_extension_lies_where_the_pretend_shop_looks() -> None:
-    assert Path(__file__).parents[2] / "extensions" / "click-capture" == EXTENSION
+    assert ROOT / "extensions" / "click-capture" == EXTENSION

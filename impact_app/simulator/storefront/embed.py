@@ -11,11 +11,15 @@ from typing import Any
 
 EXTENSION = Path(__file__).resolve().parents[3] / "extensions" / "click-capture"
 ASSETS = EXTENSION / "assets"
+BUILT = Path(__file__).parent / "built"
 
 _COMMENT = re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
 _SCHEMA = re.compile(r"\{%\s*schema\s*%\}(.*?)\{%\s*endschema\s*%\}", re.DOTALL)
 _OUTPUT = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-_SETTING = re.compile(r"block\.settings\.(\w+) \| default: (\d+|'[^']*') \| json")
+_SETTING = re.compile(
+    r"block\.settings\.(\w+)(?: \| default: app\.metafields\.impact\.(\w+)\.value)?"
+    r" \| default: (\d+|'[^']*'|false) \| json"
+)
 _ASSET = re.compile(r"'([\w.-]+)' \| asset_url")
 
 
@@ -27,14 +31,16 @@ class Embed:
     html: str
 
 
-def render_embed(asset_base: str, changes: Mapping[str, object]) -> Embed:
-    """The block's HTML with its default settings and the merchant's `changes`.
+def render_embed(
+    asset_base: str, changes: Mapping[str, object], metafields: Mapping[str, object] | None = None
+) -> Embed:
+    """The block's HTML with its default settings, the merchant's `changes` and the app's own `metafields`.
 
     Raises ValueError for a setting the block does not have and for Liquid this renderer does not know.
     """
     liquid = (EXTENSION / "blocks" / "click_capture.liquid").read_text(encoding="utf-8")
     schema = block_schema(liquid)
-    settings = {entry["id"]: entry["default"] for entry in schema["settings"] if "id" in entry}
+    settings = {entry["id"]: entry.get("default") for entry in schema["settings"] if "id" in entry}
     if unknown := changes.keys() - settings.keys():
         raise ValueError(f"The app embed has no setting named {', '.join(sorted(unknown))}.")
     settings.update(changes)
@@ -42,7 +48,8 @@ def render_embed(asset_base: str, changes: Mapping[str, object]) -> Embed:
     def output(found: re.Match[str]) -> str:
         if setting := _SETTING.fullmatch(found[1]):
             # Liquid's `default` stands in for nil, false and an empty text.
-            return liquid_json(settings[setting[1]] or _literal(setting[2]))
+            held = settings[setting[1]] or (metafields or {}).get(setting[2])
+            return liquid_json(held or _literal(setting[3]))
         if asset := _ASSET.fullmatch(found[1]):
             return asset_base + asset[1]
         raise ValueError(f"The pretend storefront cannot render {{{{ {found[1]} }}}}.")
@@ -62,7 +69,9 @@ def block_schema(liquid: str) -> dict[str, Any]:
     return schema
 
 
-def _literal(liquid: str) -> str | int:
+def _literal(liquid: str) -> str | int | bool:
+    if liquid == "false":
+        return False
     return int(liquid) if liquid.isdigit() else liquid.strip("'")
 
 

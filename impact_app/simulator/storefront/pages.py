@@ -53,7 +53,7 @@ def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
     app.register_error_handler(CartError, _refused)
     app.register_error_handler(HTTPException, _lost)
     app.add_template_filter(_money, "money")
-    embed = render_embed(ASSET_BASE, shop.embed_settings)
+    embed = render_embed(ASSET_BASE, shop.embed_settings, shop.app_metafields)
     app.context_processor(lambda: {"shop": shop, "embed_target": embed.target, "embed": Markup(embed.html)})  # noqa: S704 - our own block
     return app
 

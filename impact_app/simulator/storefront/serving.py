@@ -40,6 +40,7 @@ def running_storefront(
     root: str = "/",
     in_theme_editor: bool = False,
     embed_settings: Mapping[str, object] | None = None,
+    app_metafields: Mapping[str, object] | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Iterator[RunningStorefront]:
@@ -56,6 +57,7 @@ def running_storefront(
         root=root,
         in_theme_editor=in_theme_editor,
         embed_settings=embed_settings or {},
+        app_metafields=app_metafields or {},
     )
     sales = Sales()
     app = create_storefront(shop, sales)

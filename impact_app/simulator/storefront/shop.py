@@ -35,7 +35,8 @@ class PretendShop:
     `webhook_url` None means that orders are made but nobody is told. `root` is what Shopify puts into
     `Shopify.routes.root`: "/" or a market's prefix such as "/de/". `consent_required` says whether visitors
     come from a region where consent must be asked. `embed_settings` are the merchant's changes to the app
-    embed's settings; names not given stay at the block's defaults.
+    embed's settings; names not given stay at the block's defaults. `app_metafields` are what the app has
+    written under its namespace `impact`.
     """
 
     domain: str = SHOP_DOMAIN
@@ -45,6 +46,7 @@ class PretendShop:
     root: str = "/"
     in_theme_editor: bool = False
     embed_settings: Mapping[str, object] = field(default_factory=dict)
+    app_metafields: Mapping[str, object] = field(default_factory=dict)
 
 
 CURRENCY = "USD"
