@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -22,19 +22,23 @@ from redis import RedisError
 
 from impact_app.domain.events import OrderSeen, Unreadable
 from impact_app.domain.mapping import PartnerCode, Target
+from impact_app.domain.money import plain
 from impact_app.domain.orders import Order
-from impact_app.domain.reasons import EXPLANATIONS
+from impact_app.domain.reasons import EXPLANATIONS, Reason
 from impact_app.domain.rules import RuleError, Rules, read_rules
 from impact_app.domain.verification import ReadBack
 from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.ledger.schema import NewerSchema
 from impact_app.ledger.stores import Store, Tokens
 from impact_app.ledger.vault import Unreadable as SecretUnreadable
+from impact_app.pipeline.backfill import Tally
 from impact_app.pipeline.preview import preview as preview_order
 from impact_app.pipeline.preview import unwrapped
+from impact_app.pipeline.process import Period, Unlisted
 from impact_app.pipeline.sweep import sweep as sweep_line
 from impact_app.stores.shopify.errors import ShopifyError
 from impact_app.stores.shopify.shop import shop_domain
+from impact_app.terminal import progress, table
 from impact_app.wiring import Services
 
 _P = ParamSpec("_P")
@@ -46,7 +50,19 @@ _ORDER_TOPICS = {"shopify": "orders/paid"}
 
 def register(app: Flask) -> None:
     """Give the app its commands."""
-    for command in (check_config, preview, stores, orders, sweep, up, worker, clock, simulator, demo):
+    for command in (
+        check_config,
+        preview,
+        stores,
+        orders,
+        backfill,
+        sweep,
+        up,
+        worker,
+        clock,
+        simulator,
+        demo,
+    ):
         app.cli.add_command(command)
 
 
@@ -57,7 +73,7 @@ def _plainly(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(*args, **kwargs)
-        except (Unreadable, SecretUnreadable, LookupError, ShopifyError, NewerSchema) as fault:
+        except (Unreadable, SecretUnreadable, LookupError, ShopifyError, NewerSchema, Unlisted) as fault:
             raise click.ClickException(str(fault)) from None
         except RuleError as fault:
             raise click.UsageError("\n".join(fault.faults.values())) from None
@@ -96,6 +112,31 @@ def _day(_context: click.Context, _option: click.Parameter, given: str | None) -
     except ValueError:
         raise click.BadParameter(f"{given!r} is no moment such as 2026-11-20T12:00:00+00:00.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class _Moment(click.ParamType[datetime]):
+    """A day (UTC) or a moment; of a day the first moment, or the end of it."""
+
+    name = "date"
+
+    def __init__(self, *, is_end: bool = False) -> None:
+        self._is_end = is_end
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no day such as 2026-11-20.", param, ctx)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment + timedelta(days=1) if self._is_end and len(value) == len("2026-11-20") else moment
+
+
+def _period(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    since = click.option("--from", "since", type=_Moment(), required=True, help="First day (UTC) or moment.")
+    until = click.option(
+        "--to", "until", type=_Moment(is_end=True), required=True, help="Last day (UTC) or moment."
+    )
+    return since(until(command))
 
 
 def _shaped(shape: str, sentence: str) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
@@ -330,6 +371,68 @@ def orders_replay(store_name: str, order: str) -> None:
     line = _line()
     store = _store(line, store_name)
     click.echo(line.replay(store.id, _file(line, store, order).summary.order_key))
+
+
+@click.command()
+@click.argument("store_name", metavar="STORE")
+@_period
+@click.option("--dry-run", is_flag=True, help="Count and add up what would happen; write nothing.")
+@with_appcontext
+@_plainly
+def backfill(store_name: str, since: datetime, until: datetime, dry_run: bool) -> None:
+    """Take in the orders placed at STORE in a period, as if their webhooks had come.
+
+    It may be stopped at any moment and repeated: what is known already is passed over.
+    """
+    line = _line()
+    store = _store(line, store_name)
+    if since >= until:
+        raise click.UsageError("--from lies behind --to.")
+    if store.state != "connected":
+        raise click.ClickException(f"{store.domain} is not connected: install the app in it first.")
+    tally = Tally()
+    try:
+        with progress(f"Orders of {store.domain}") as bar:
+            period = Period(since, until, is_trial=dry_run, told=bar.preparing)
+            line.backfill.run(store, period, tally, lambda: bar.at(tally.seen, tally.count))
+    except KeyboardInterrupt:
+        _print_tally(tally, dry_run)
+        raise click.ClickException(_so_far(tally, "Stopped")) from None
+    except Unlisted as fault:
+        _print_tally(tally, dry_run)
+        raise click.ClickException(
+            f"{fault}\n{_so_far(tally, 'It ended')}" if tally.seen else str(fault)
+        ) from None
+    _print_tally(tally, dry_run)
+    if tally.faults:
+        told = "\n".join(f"Order {order}: {why}" for order, why in tally.faults.items())
+        raise click.ClickException(f"{len(tally.faults)} orders could not be taken in.\n{told}")
+
+
+def _so_far(tally: Tally, word: str) -> str:
+    return (
+        f"{word} after {tally.seen} of {tally.count} orders. What is done stays done; "
+        "the same command goes on from there."
+    )
+
+
+def _print_tally(tally: Tally, dry_run: bool) -> None:
+    would = "would be" if dry_run else "were"
+    click.echo(f"{tally.seen} orders looked at, {tally.known} of them known already.")
+    if tally.lines:
+        rows = [
+            (one.verdict, one.reason, one.currency, str(one.orders), plain(one.net, one.currency))
+            for one in tally.lines
+        ]
+        click.echo(table(("verdict", "reason", "currency", "orders", "net"), rows, right=2))
+    queued = sum(one.orders for one in tally.lines if one.reason is Reason.QUEUED)
+    click.echo(f"Calls to impact.com that {would} queued: {queued}." + _who_sends(queued, dry_run))
+
+
+def _who_sends(queued: int, dry_run: bool) -> str:
+    if dry_run:
+        return " Nothing was written."
+    return " The worker sends them, at the pace the account allows." if queued else ""
 
 
 @click.command()

@@ -29,9 +29,19 @@ from impact_app.ledger.schema import upgrade
 from impact_app.ledger.stores import Store, Stores
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
+from impact_app.pipeline.backfill import Backfill
 from impact_app.pipeline.deliver import Deliverer
 from impact_app.pipeline.fetch import ShopifyOrders
-from impact_app.pipeline.process import Platform, Processor, ProductFacts, Unfetched
+from impact_app.pipeline.placed import ShopifyPlaced
+from impact_app.pipeline.process import (
+    Period,
+    Placed,
+    Platform,
+    Processor,
+    ProductFacts,
+    Unfetched,
+    Unlisted,
+)
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.review import Reviewer
@@ -117,9 +127,19 @@ class Services:
         return Reviewer(self.database, self.stores, self.orders, self.clock)
 
     @cached_property
+    def backfill(self) -> Backfill:
+        return Backfill(
+            self.database, self.stores, self.platforms, self.clock, lambda: self.wake.soon("deliver")
+        )
+
+    @cached_property
     def platforms(self) -> dict[str, Platform]:
         """Every platform the app knows, one line each."""
-        return {"shopify": Platform(shopify_reading.read, self._shopify_facts, self._shopify_order)}
+        return {
+            "shopify": Platform(
+                shopify_reading.read, self._shopify_facts, self._shopify_order, self._shopify_placed
+            )
+        }
 
     @property
     def tokens(self) -> TokenKeeper:
@@ -141,6 +161,14 @@ class Services:
         self.wake.soon("deliver")
         file = self.orders.show(store_id, order_key)
         return f"Judged again: {file.summary.verdict}, {file.summary.reason}." if file else None
+
+    def _shopify_placed(self, store: Store, period: Period) -> Placed:
+        if self._shopify is None or self.config.shopify is None:
+            raise Unlisted("Shopify is switched off: set SHOPIFY_API_KEY and SHOPIFY_API_SECRET.")
+        tokens, products, _orders = self._shopify
+        # A page of orders takes Shopify longer than one order does, and nothing waits for it.
+        api = AdminApi(self.http, self.config.shopify)
+        return ShopifyPlaced(tokens, api, products, clock=self.clock).placed(store, period)
 
     @cached_property
     def _shopify(self) -> tuple[TokenKeeper, Products, ShopifyOrders] | None:

@@ -51,6 +51,18 @@ class Database:
             with writing.begin():
                 yield writing
 
+    @contextmanager
+    def trial(self) -> Iterator[sa.Connection]:
+        """One transaction that is undone when the block ends, whatever was written in it."""
+        turn = self._turns.turn() if self._turns else nullcontext()
+        with turn, self.engine.connect() as connection:
+            writing = connection.execution_options(impact_write=True)
+            undone = writing.begin()
+            try:
+                yield writing
+            finally:
+                undone.rollback()
+
     def close(self) -> None:
         self.engine.dispose()
 

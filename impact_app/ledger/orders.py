@@ -123,6 +123,18 @@ class OrderFile:
     steps: Sequence[StepFile]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an order stands. `net`: as in `OrderSummary`."""
+
+    order_key: str
+    changed_at: datetime
+    verdict: Verdict
+    reason: Reason
+    net: Decimal | None
+    currency: str
+
+
 class Orders:
     """Reads orders, always of one store."""
 
@@ -233,6 +245,24 @@ def take_up_rules(connection: sa.Connection, row_id: int, rules_version: int) ->
     connection.execute(
         sa.update(conversions).where(conversions.c.order_row_id == row_id).values(rules_version=rules_version)
     )
+
+
+def standings(connection: sa.Connection, store_id: int, order_keys: Sequence[str]) -> dict[str, Standing]:
+    """Where these orders stand, by platform id; one that is not known is left out."""
+    rows = connection.execute(
+        sa.select(orders).where(orders.c.store_id == store_id, orders.c.order_key.in_(order_keys))
+    )
+    return {
+        row.order_key: Standing(
+            order_key=row.order_key,
+            changed_at=row.changed_at,
+            verdict=Verdict(row.verdict),
+            reason=Reason(row.reason),
+            net=_net(row),
+            currency=row.currency,
+        )
+        for row in rows
+    }
 
 
 def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime) -> None:
@@ -395,7 +425,11 @@ def _summary(row: Any) -> OrderSummary:
         detail=row.detail,
         carrier=row.carrier,
         click_id=row.click_id,
-        net=None if row.net_minor is None else of_minor(row.net_minor, row.currency).amount,
+        net=_net(row),
         currency=row.currency,
         judged_at=row.judged_at,
     )
+
+
+def _net(row: Any) -> Decimal | None:
+    return None if row.net_minor is None else of_minor(row.net_minor, row.currency).amount

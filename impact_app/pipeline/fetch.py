@@ -73,9 +73,10 @@ class ShopifyOrders:
                 ),
             )
 
-        return fetch_order(ask, order_key, sees_customers=_sees_customers(store))
+        return fetch_order(ask, order_key, sees_customers=sees_customers(store))
 
 
-def _sees_customers(store: Store) -> bool:
+def sees_customers(store: Store) -> bool:
+    """Whether the app may see who bought."""
     granted = {scope.strip() for scope in store.scopes.split(",")}
     return not granted.isdisjoint({"read_customers", "write_customers"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -62,6 +62,35 @@ class Fetched:
     order: Order
 
 
+class Unlisted(Exception):
+    """A store's orders could not be listed (any further); the message is fit to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Orders placed from `since` up to, not including, `until`. A trial keeps nothing of what it learns.
+
+    `told` hears how many orders the platform has made ready, where it makes them ready before it gives any.
+    """
+
+    since: datetime
+    until: datetime
+    is_trial: bool = False
+    told: Callable[[int], None] = lambda _ready: None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The orders of a period, as each stands now and with what is known of its products.
+
+    count    how many the platform says there are
+    orders   each once or more; `Unfetched` in place of one that cannot be had. Raises `Unlisted`
+    """
+
+    count: int
+    orders: Iterator[Order | Unfetched]
+
+
 class ProductFacts(Protocol):
     """What a platform's product look-up tells of one product."""
 
@@ -78,11 +107,13 @@ class Platform:
     read            says what a delivery of a topic is about; raises `Unreadable`
     product_facts   type and category of products, as far as known in time; never raises
     order           an order as it stands now, by its key, within so many seconds; raises `Unfetched`
+    placed          the orders of a period; raises `Unlisted`
     """
 
     read: Callable[[str, bytes], Event]
     product_facts: Callable[[Store, Sequence[str]], Mapping[str, ProductFacts]]
     order: Callable[[Store, str, float], Order]
+    placed: Callable[[Store, Period], Placed]
 
 
 #: What is known of a delivery when it comes to be settled.
@@ -236,9 +267,7 @@ class Processor:
             case OrderSeen(order):
                 return judge.arrived(connection, store, order, now), "", order.key
             case Fetched(order):
-                known = orders.lock(connection, store.id, order.key)
-                whole = completed(order, known.order) if known else order
-                return judge.arrived(connection, store, whole, now), "", order.key
+                return fetched(connection, store, order, now), "", order.key
             case OrderChanged() | Unfetched():
                 judge.again(connection, store, event.order_key, now)
                 return Reason.HINT_ONLY, str(event) if isinstance(event, Unfetched) else "", event.order_key
@@ -252,6 +281,13 @@ def _key(event: _Found) -> str | None:
         case OrderChanged() | Unfetched():
             return event.order_key
     return None
+
+
+def fetched(connection: sa.Connection, store: Store, order: Order, now: datetime) -> Reason:
+    """Take in an order that the platform was asked for, and judge it."""
+    known = orders.lock(connection, store.id, order.key)
+    whole = completed(order, known.order) if known else order
+    return judge.arrived(connection, store, whole, now)
 
 
 def completed(fetched: Order, known: Order) -> Order:

@@ -50,17 +50,20 @@ class Products:
         self._budget = budget
         self._resting: dict[int, datetime] = {}
 
-    def facts(self, store: Store, product_ids: Collection[str]) -> Mapping[str, ProductFacts]:
+    def facts(
+        self, store: Store, product_ids: Collection[str], *, keep: bool = True
+    ) -> Mapping[str, ProductFacts]:
         """What is known of these products; one that is not known is left out. Never raises.
 
-        Writes to the cache in a transaction of its own, so it must not be called within another.
-        Facts older than a day are asked for again, and serve on where Shopify gives no answer in time.
+        Writes to the cache in a transaction of its own (unless told not to `keep`), so it must not be called
+        within another. Facts older than a day are asked for again, and serve on where Shopify gives no answer
+        in time.
         """
         wanted = sorted({product_id for product_id in product_ids if _is_id(product_id)})
         try:
             known, stale = self._kept(store, wanted)
             missing = [product_id for product_id in wanted if product_id not in known]
-            found = {**stale, **known, **self._asked(store, missing)}
+            found = {**stale, **known, **self._asked(store, missing, keep)}
         except sa.exc.SQLAlchemyError as error:
             log.warning("products.cache_failed", store=store.id, reason=type(error).__name__)
             return {}
@@ -82,8 +85,8 @@ class Products:
                 kept[row.product_id] = ProductFacts(row.product_type, row.category)
         return fresh, stale
 
-    def _asked(self, store: Store, missing: Sequence[str]) -> dict[str, ProductFacts]:
-        """What Shopify says of the missing ones within the budget, each answer kept as it comes."""
+    def _asked(self, store: Store, missing: Sequence[str], keep: bool) -> dict[str, ProductFacts]:
+        """What Shopify says of the missing ones within the budget; each answer is kept as it comes."""
         found: dict[str, ProductFacts] = {}
         rests_until = self._resting.get(store.id)
         if not missing or (rests_until is not None and self._clock() < rests_until):
@@ -100,7 +103,8 @@ class Products:
 
         try:
             for facts in look_up(ask, missing):
-                self._keep(store, facts)
+                if keep:
+                    self._keep(store, facts)
                 found.update(facts)
         except (ShopifyError, NeedsReauthorization) as error:
             self._resting[store.id] = self._clock() + REST

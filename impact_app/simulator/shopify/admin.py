@@ -271,6 +271,9 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
     def orders(_info: Any, sortKey: str, query: str | None = None, **page: Any) -> dict[str, Any]:  # noqa: N803
         return searched("orders", query, graph.orders(query, sortKey, Page(**page)))
 
+    def orders_count(_info: Any, limit: int | None = None, query: str | None = None) -> dict[str, Any]:
+        return searched("ordersCount", query, graph.orders_count(query, limit))
+
     def products(_info: Any, sortKey: str, query: str | None = None, **page: Any) -> dict[str, Any]:  # noqa: N803
         return searched("products", query, graph.products(query, sortKey, Page(**page)))
 
@@ -293,6 +296,7 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
         "order": of_kind("Order"),
         "product": of_kind("Product"),
         "orders": orders,
+        "ordersCount": orders_count,
         "products": products,
         "webPixelCreate": create_pixel,
     }

@@ -228,16 +228,30 @@ class Graph:
 
     def orders(self, query: str | None, sort_key: str, page: Page) -> tuple[Node, list[str]]:
         """A page of orders, and the search fields that Shopify does not know."""
-        require(self.scopes, "read_orders", "orders")
-        holds, unknown = _compiled(query, search.ORDER_FIELDS)
+        found, unknown = self._found(query, "orders")
         name = sort_key.lower()
 
         def key(body: Body) -> list[Any]:
             return [utc(body[name]) if name.endswith("_at") else body[name], body["id"]]
 
-        with self.store.lock:
-            found = [body for body in self.store.orders.values() if self._visible(body) and holds(body)]
         return connection(sorted(found, key=key), self.order, page, key), unknown
+
+    def orders_count(self, query: str | None, limit: int | None) -> tuple[Node, list[str]]:
+        """How many orders there are, counted up to the limit, and the search fields that are not known."""
+        found, unknown = self._found(query, "ordersCount")
+        cut = limit is not None and len(found) > limit
+        return {
+            "count": limit if cut else len(found),
+            "precision": "AT_LEAST" if cut else "EXACT",
+        }, unknown
+
+    def _found(self, query: str | None, field: str) -> tuple[list[Body], list[str]]:
+        require(self.scopes, "read_orders", field)
+        holds, unknown = _compiled(query, search.ORDER_FIELDS)
+        with self.store.lock:
+            return [
+                body for body in self.store.orders.values() if self._visible(body) and holds(body)
+            ], unknown
 
     def _visible(self, body: Body) -> bool:
         # read_orders shows the last 60 days alone; older ones need read_all_orders.

@@ -250,6 +250,49 @@ query OrdersChanged(
     + _both
 )
 
+#: Orders by the time they were placed, the oldest first. Costs as much as `ORDERS_CHANGED`.
+ORDERS_PLACED = (
+    """
+query OrdersPlaced(
+  $query: String!, $first: Int!, $after: String, $lines: Int!, $customer: Boolean!, $contact: Boolean!
+) {
+  orders(first: $first, after: $after, query: $query, sortKey: PROCESSED_AT) {
+    nodes {
+      ...OrderFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}
+"""
+    + _order_fields
+    + _line_fields
+    + _refund_line_fields
+    + _both
+)
+
+#: How many orders a search finds; without a limit the count is exact.
+ORDERS_COUNT = """
+query OrdersCount($query: String!) {
+  ordersCount(query: $query, limit: null) {
+    count
+  }
+}
+"""
+
+#: The access scopes the app has in this store.
+GRANTED_SCOPES = """
+query GrantedScopes {
+  currentAppInstallation {
+    accessScopes {
+      handle
+    }
+  }
+}
+"""
+
 #: Further lines of a long order; `updatedAt` tells whether they belong to the lines read before.
 ORDER_LINES = (
     """
