@@ -352,6 +352,7 @@ class Interruption:
 def test_killed_at_any_moment_and_repeated_the_end_is_the_same(past: Past, config: Config) -> None:
     past.connect()
     bodies = [past.sold(f"{at}.10", days_ago=at) for at in range(1, 9)]
+    past.pretend.add_product(Product(bodies[0]["line_items"][0]["product_id"]))
     past.bench.deliver_body("orders/paid", bodies[0])
     past.bench.process()
     moments, ends = 0, []
