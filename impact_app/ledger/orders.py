@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,7 @@ class Judged:
     click_id: str | None
     net_minor: int | None
     currency: str
+    promo_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,7 @@ def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime)
             order_key=order.key,
             number=order.number,
             placed_at=order.placed_at,
+            placed_on=order.placed_at.astimezone(UTC).date(),
             changed_at=order.changed_at,
             snapshot=order_text(order),
             verdict=Verdict.WAITING.value,
@@ -298,6 +300,7 @@ def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, 
         .values(
             number=order.number,
             placed_at=order.placed_at,
+            placed_on=order.placed_at.astimezone(UTC).date(),
             changed_at=order.changed_at,
             snapshot=order_text(order),
             verdict=judged.verdict.value,
@@ -309,6 +312,8 @@ def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, 
             click_id=judged.click_id,
             net_minor=judged.net_minor,
             currency=judged.currency,
+            promo_code=judged.promo_code,
+            email_sha1=order.customer.email_sha1 or None,
             judged_at=now,
         )
     )

@@ -170,6 +170,12 @@ orders = sa.Table(
     # ours
     sa.Column("created_at", Utc, nullable=False),
     sa.Column("judged_at", Utc, nullable=False),
+    # what pages count and search by: the day it was placed, in UTC; the code that is reported; who is
+    # credited; the digest of the buyer's address, NULL where it is not kept
+    sa.Column("placed_on", sa.Date),
+    sa.Column("promo_code", sa.String(255)),
+    sa.Column("partner_name", sa.String(255)),
+    sa.Column("email_sha1", sa.String(40)),
     sa.UniqueConstraint("store_id", "order_key"),
 )
 sa.Index("ix_orders_placed", orders.c.store_id, orders.c.placed_at)
@@ -179,6 +185,27 @@ sa.Index(
     "ix_orders_open", orders.c.store_id, orders.c.rules_version, sqlite_where=_OPEN, postgresql_where=_OPEN
 )
 sa.Index("ix_orders_verdict", orders.c.store_id, orders.c.verdict, orders.c.reason)
+sa.Index("ix_orders_email", orders.c.store_id, orders.c.email_sha1)
+sa.Index("ix_orders_number", orders.c.store_id, orders.c.number)
+sa.Index("ix_orders_click", orders.c.store_id, orders.c.click_id)
+# Holds all that the overview counts, in the order in which it groups: it counts from this alone.
+sa.Index(
+    "ix_orders_counted",
+    *(
+        orders.c[name]
+        for name in (
+            "store_id",
+            "placed_on",
+            "verdict",
+            "reason",
+            "currency",
+            "carrier",
+            "partner_name",
+            "promo_code",
+            "net_minor",
+        )
+    ),
+)
 
 #: What impact.com has acknowledged of an order; one row for each (event type, order id) there.
 conversions = sa.Table(

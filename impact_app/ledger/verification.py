@@ -167,6 +167,12 @@ class Checks:
                 .values(**values, checks=one.checks + 1, checked_at=now)
             )
             if written.rowcount:
+                if "partner_name" in values:
+                    connection.execute(
+                        sa.update(orders)
+                        .where(orders.c.id == one.order_row_id)
+                        .values(partner_name=values["partner_name"])
+                    )
                 _tell_order(connection, one.order_row_id, now)
         return bool(written.rowcount)
 

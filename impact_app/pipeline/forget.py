@@ -82,7 +82,9 @@ def _forget_customer(
     rows = _orders(connection, asked, store)
     for row in rows:
         snapshot = order_text(redacted(order_from(row.snapshot)))
-        connection.execute(sa.update(orders).where(orders.c.id == row.id).values(snapshot=snapshot))
+        connection.execute(
+            sa.update(orders).where(orders.c.id == row.id).values(snapshot=snapshot, email_sha1=None)
+        )
         _forget_calls(connection, row.id)
     connection.execute(
         sa.update(deliveries)

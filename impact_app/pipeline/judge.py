@@ -252,4 +252,5 @@ def _judged(
         click_id=found.attribution.click_id,
         net_minor=net.minor if net.fits else None,
         currency=net.currency,
+        promo_code=found.conversion.promo_code or None,
     )
