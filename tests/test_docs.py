@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     [
         *ROOT.glob("*.md"),
-        *(page for folder in ("docs", "impact_app") for page in (ROOT / folder).rglob("*.md")),
+        *(page for folder in ("docs", "impact_app", "storefront") for page in (ROOT / folder).rglob("*.md")),
     ]
 )
 COMMANDS = ROOT / "docs" / "developers" / "commands.md"
