@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -25,6 +25,7 @@ from impact_app.domain.mapping import PartnerCode, Target
 from impact_app.domain.money import plain
 from impact_app.domain.orders import Order
 from impact_app.domain.reasons import EXPLANATIONS, Reason
+from impact_app.domain.remap import Change, totals
 from impact_app.domain.rules import RuleError, Rules, read_rules
 from impact_app.domain.verification import ReadBack
 from impact_app.ledger.orders import OrderFile, OrderSummary
@@ -56,6 +57,7 @@ def register(app: Flask) -> None:
         stores,
         orders,
         backfill,
+        remap,
         sweep,
         up,
         worker,
@@ -433,6 +435,68 @@ def _who_sends(queued: int, dry_run: bool) -> str:
     if dry_run:
         return " Nothing was written."
     return " The worker sends them, at the pace the account allows." if queued else ""
+
+
+@click.command()
+@click.argument("store_name", metavar="STORE")
+@click.option("--version", type=click.IntRange(1), help="Show what this version of the rules would change.")
+@_rule_option
+@click.option("--from", "since", type=_Moment(), help="First day (UTC) or moment; 88 days ago by default.")
+@click.option("--to", "until", type=_Moment(is_end=True), help="Last day (UTC) or moment.")
+@click.option(
+    "--order", "keys", multiple=True, help="Only this order, by platform id or number; may be repeated."
+)
+@click.option("--shadow", is_flag=True, help="Also orders judged in shadow mode.")
+@click.option("--apply", "is_applied", is_flag=True, help="Move what is shown to the newest rules.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@with_appcontext
+@_plainly
+def remap(
+    store_name: str,
+    version: int | None,
+    rules: dict[str, str],
+    since: datetime | None,
+    until: datetime | None,
+    keys: tuple[str, ...],
+    shadow: bool,
+    is_applied: bool,
+    as_json: bool,
+) -> None:
+    """Show which past orders of STORE the newest rules would change, and by how much; or move them."""
+    line = _line()
+    store = _store(line, store_name)
+    if is_applied and (version or rules):
+        raise click.UsageError(
+            "--apply takes the newest rules: save the rules, or restore the version, first."
+        )
+    tried = read_rules({**store.rules, **rules}) if rules else line.remapper.rules(store, version)
+    chosen = replace(line.remapper.selection(since, until, keys), with_shadow=shadow)
+    changes = list(line.remapper.foresee(store, tried, chosen))
+    for text in map(_change_json, changes) if as_json else _changes(changes):
+        click.echo(text)
+    if is_applied:
+        moved = line.remapper.apply(store, changes)
+        line.wake.soon("deliver")
+        click.echo(f"Moved to version {store.rules_version} of the rules: {moved}.", err=as_json)
+
+
+def _change_json(change: Change) -> str:
+    return _json({**asdict(change), "difference": change.difference.text})
+
+
+def _changes(changes: Sequence[Change]) -> Iterable[str]:
+    for one in changes:
+        was, becomes = one.before, one.after
+        yield (
+            f"{one.number}\t{one.order_key}\t{one.kind}\t{was.verdict} {was.reason} {was.amount.text} -> "
+            f"{becomes.verdict} {becomes.reason} {becomes.amount.text} {becomes.amount.currency}"
+        )
+    for total in totals(changes):
+        difference = (total.after - total.before).amount
+        sums = f"{total.before.text} -> {total.after.text} {total.currency} ({difference:+f})"
+        yield f"{total.kind}: {total.orders} orders, {sums}"
+    if not changes:
+        yield "No order would change."
 
 
 @click.command()

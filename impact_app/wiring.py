@@ -44,6 +44,7 @@ from impact_app.pipeline.process import (
 )
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
+from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
 from impact_app.pipeline.verify import Verifier
@@ -131,6 +132,10 @@ class Services:
         return Backfill(
             self.database, self.stores, self.platforms, self.clock, lambda: self.wake.soon("deliver")
         )
+
+    @cached_property
+    def remapper(self) -> Remapper:
+        return Remapper(self.database, self.stores, self.clock)
 
     @cached_property
     def platforms(self) -> dict[str, Platform]:

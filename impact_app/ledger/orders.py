@@ -51,6 +51,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class PastOrder:
+    """An order as it stands, not locked."""
+
+    row_id: int
+    verdict: Verdict
+    reason: Reason
+    known: Known
+
+
+@dataclass(frozen=True, slots=True)
 class OrderSummary:
     """One line of a list of orders. `net`: what impact.com pays on, None where it could not be worked out."""
 
@@ -229,8 +239,37 @@ def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | No
         .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
         .with_for_update()
     ).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _known(connection, row)
+
+
+def past(
+    connection: sa.Connection,
+    store_id: int,
+    since: datetime,
+    until: datetime,
+    keys: Sequence[str],
+    before_id: int | None,
+    limit: int,
+) -> list[PastOrder]:
+    """Orders placed from `since` on and before `until`, the newest first; `before_id` goes on after a page.
+
+    `keys` narrows them down to these platform ids or numbers.
+    """
+    query = sa.select(orders).where(
+        orders.c.store_id == store_id, orders.c.placed_at >= since, orders.c.placed_at < until
+    )
+    if keys:
+        numbers = [key.removeprefix("#") for key in keys]
+        query = query.where(sa.or_(orders.c.order_key.in_(keys), orders.c.number.in_(numbers)))
+    if before_id is not None:
+        query = query.where(orders.c.id < before_id)
+    rows = connection.execute(query.order_by(orders.c.id.desc()).limit(limit)).all()
+    return [
+        PastOrder(row.id, Verdict(row.verdict), Reason(row.reason), _known(connection, row)) for row in rows
+    ]
+
+
+def _known(connection: sa.Connection, row: Any) -> Known:
     return Known(
         row_id=row.id,
         order=order_from(row.snapshot),

@@ -61,7 +61,7 @@ def _judge(
     *,
     insist: bool = False,
 ) -> None:
-    version, rules = _rules(connection, store, known)
+    version, rules = rules_for(connection, store, known)
     waiting = outbox.open_step(connection, known.row_id)
     found = _planned(order, rules, known, _context(store, now), is_resent=insist or waiting is not None)
     if found.step is not None and not (store.account_sid and store.has_auth_token):
@@ -91,7 +91,7 @@ def _judge(
     orders.write(connection, known.row_id, order, judged, now)
 
 
-def _rules(connection: sa.Connection, store: Store, known: Known) -> tuple[int, Rules]:
+def rules_for(connection: sa.Connection, store: Store, known: Known) -> tuple[int, Rules]:
     """The rules that hold for an order, with their version: once it is booked, those it was reported by.
 
     A change of rules thus moves no money of the past by itself (docs/adr/0016). What impact.com could not
@@ -104,6 +104,13 @@ def _rules(connection: sa.Connection, store: Store, known: Known) -> tuple[int, 
         if texts is not None:
             return version, read_rules(texts)
     return store.rules_version, read_rules(store.rules)
+
+
+def foreseen(store: Store, known: Known, rules: Rules, now: datetime, *, as_new: bool = False) -> Plan:
+    """What would be planned for an order under these rules, `as_new` had it never been reported."""
+    if as_new:
+        known = replace(known, reported=None, read_back=None)
+    return _planned(known.order, rules, known, _context(store, now), is_resent=False)
 
 
 def _is_not_booked(known: Known) -> bool:
