@@ -25,6 +25,7 @@ from impact_app.ledger.database import Database
 from impact_app.ledger.inbox import Inbox
 from impact_app.ledger.orders import Orders
 from impact_app.ledger.outbox import Outbox
+from impact_app.ledger.overview import Overviews
 from impact_app.ledger.schema import upgrade
 from impact_app.ledger.stores import Store, Stores
 from impact_app.ledger.vault import Vault
@@ -90,6 +91,10 @@ class Services:
     @cached_property
     def orders(self) -> Orders:
         return Orders(self.database)
+
+    @cached_property
+    def overviews(self) -> Overviews:
+        return Overviews(self.database)
 
     @cached_property
     def redis(self) -> redis.Redis:

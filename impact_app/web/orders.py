@@ -8,18 +8,11 @@ from flask import abort, render_template, request
 from impact_app.domain.reasons import Verdict
 from impact_app.web.access import LARGEST_ID, here, services
 from impact_app.web.pages import Notice, pages
-from impact_app.web.settings_page import settings
 
 log = structlog.get_logger()
 
 PAGE_SIZE = 50
 _SEARCH_LIMIT = 100
-
-
-@pages.get("/")
-def home() -> str:
-    """The orders, or first of all the settings while there are none."""
-    return orders() if here().store.is_configured else settings()
 
 
 @pages.get("/orders")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from flask import Flask
-from flask_babel import format_datetime, format_decimal, gettext
+from flask_babel import format_date, format_datetime, format_decimal, gettext
 
-from impact_app.domain.money import exponent
+from impact_app.domain.money import exponent, of_minor
 from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
 
 VERDICTS: dict[str, str] = {
@@ -47,6 +47,7 @@ def register_words(app: Flask) -> None:
     app.jinja_env.filters.update(
         translated=translated, moment=moment, money=money, figure=figure, words=words, why=why, actor=actor
     )
+    app.jinja_env.filters.update(minor=minor, day=day)
     app.jinja_env.globals["VERDICTS"] = VERDICTS
 
 
@@ -63,6 +64,16 @@ def moment(value: datetime) -> str:
 def money(value: Decimal | str | None, currency: str) -> str:
     """An amount with its currency, as "1,234.50 EUR"."""
     return gettext("unknown") if value is None or value == "" else f"{figure(value, currency)} {currency}"
+
+
+def minor(value: int, currency: str) -> str:
+    """An amount in its currency's smallest unit, as "1,234.50 EUR"."""
+    return money(of_minor(value, currency).amount, currency)
+
+
+def day(value: date) -> str:
+    """A day as "20 Nov 2026"."""
+    return str(format_date(value, "d MMM yyyy"))
 
 
 def figure(value: Decimal | str, currency: str) -> str:

@@ -1,0 +1,161 @@
+"""The overview: today and the last thirty days in orders and money, each figure to be had as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from flask import Response, abort, render_template, request
+from flask_babel import gettext
+
+from impact_app.domain.money import of_minor
+from impact_app.domain.overview import Overview, Total
+from impact_app.domain.reasons import Verdict
+from impact_app.ledger.overview import WAITS, Share
+from impact_app.web.access import here, services
+from impact_app.web.pages import pages
+from impact_app.web.settings_page import settings
+
+#: Days that the overview looks back on, today included.
+SPAN = 30
+
+Row = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a chart: its label, its number, and its length in hundredths of the longest."""
+
+    label: str
+    orders: int
+    size: int
+    money: dict[str, int]
+
+
+@pages.get("/")
+def home() -> str:
+    """The overview, or first of all the settings while there are none."""
+    return overview() if here().store.is_configured else settings()
+
+
+@pages.get("/overview")
+def overview() -> str:
+    """What became of the store's orders."""
+    store, (first, last) = here().store, _span()
+    found = services().overviews.of(store.id, first, last)
+    waits = services().overviews.waits(store.id)
+    return render_template(
+        "overview.html",
+        visit=here(),
+        overview=found,
+        today=found.verdicts(last),
+        month=found.verdicts(),
+        columns=columns(found),
+        withheld=bars([(reason.value, total) for reason, total in found.reasons(Verdict.WITHHELD)]),
+        carriers=bars(found.carriers()),
+        partners=services().overviews.partners(store.id, first, last),
+        codes=services().overviews.codes(store.id, first, last),
+        waits=bars([(name, Total(orders, {})) for name, orders in zip(wait_names(), waits, strict=True)]),
+    )
+
+
+@pages.get("/overview.csv")
+def overview_csv() -> Response:
+    """One table of the overview as a file."""
+    what = request.args.get("what", "")
+    if what not in _TABLES:
+        abort(404, "There is no such table.")
+    header, rows = _TABLES[what]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(header)
+    writer.writerows(rows(*_span()))
+    name = f"{what}-{services().clock().date()}.csv"
+    return Response(
+        out.getvalue(),
+        mimetype="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _span() -> tuple[date, date]:
+    last = services().clock().date()
+    return last - timedelta(days=SPAN - 1), last
+
+
+def columns(found: Overview) -> list[tuple[date, list[tuple[Verdict, int, int]]]]:
+    """Each day's orders by verdict, with lengths in hundredths of the busiest day."""
+    days = found.days()
+    most = max((sum(counts.values()) for _, counts in days), default=0)
+    return [
+        (day, [(verdict, orders, _size(orders, most)) for verdict, orders in counts.items()])
+        for day, counts in days
+    ]
+
+
+def bars(totals: Iterable[tuple[str, Total]]) -> list[Bar]:
+    """Bars in the given order."""
+    listed = list(totals)
+    most = max((total.orders for _, total in listed), default=0)
+    return [Bar(label, total.orders, _size(total.orders, most), dict(total.money)) for label, total in listed]
+
+
+def _size(orders: int, most: int) -> int:
+    """Hundredths of the longest; something is never drawn as nothing."""
+    return max(1, round(100 * orders / most)) if orders else 0
+
+
+def wait_names() -> list[str]:
+    """The classes of waiting time in words."""
+    return [
+        gettext("within a minute"),
+        gettext("within 5 minutes"),
+        gettext("within an hour"),
+        gettext("within a day"),
+        gettext("later"),
+    ]
+
+
+def _days(first: date, last: date) -> Iterator[Row]:
+    for one in services().overviews.of(here().store.id, first, last).counts:
+        money = f"{of_minor(one.net_minor, one.currency).amount:f}"
+        carrier = one.carrier or ""
+        yield (
+            one.day.isoformat(),
+            one.verdict.value,
+            one.reason.value,
+            carrier,
+            one.orders,
+            money,
+            one.currency,
+        )
+
+
+def _shares(found: Iterable[Share]) -> Iterator[Row]:
+    for one in found:
+        yield one.name, one.orders, f"{of_minor(one.net_minor, one.currency).amount:f}", one.currency
+
+
+def _partners(first: date, last: date) -> Iterator[Row]:
+    return _shares(services().overviews.partners(here().store.id, first, last, limit=10_000))
+
+
+def _codes(first: date, last: date) -> Iterator[Row]:
+    return _shares(services().overviews.codes(here().store.id, first, last, limit=10_000))
+
+
+def _waits(_first: date, _last: date) -> Iterator[Row]:
+    named = [*(f"<= {seconds} s" for seconds in WAITS), f"> {WAITS[-1]} s"]
+    yield from zip(named, services().overviews.waits(here().store.id), strict=True)
+
+
+_MONEY = ("orders", "net", "currency")
+_TABLES: dict[str, tuple[Row, Callable[[date, date], Iterator[Row]]]] = {
+    "days": (("day", "verdict", "reason", "carrier", *_MONEY), _days),
+    "partners": (("partner", *_MONEY), _partners),
+    "codes": (("promo_code", *_MONEY), _codes),
+    "waits": (("accepted_after", "orders"), _waits),
+}
