@@ -606,10 +606,11 @@ def _told(file: OrderFile, store: Store) -> Iterable[str]:
         left_out = "" if item["counts"] else " (left out)"
         yield (
             f"  item {item['sku']} x {item['quantity']}: list {item['list_price']}, paid {item['paid']}, "
-            f"tax {item['tax']}, discount {item['discount']}, net {item['net']}{left_out}"
+            f"tax {item['tax']}, discount {item['discount']}, given back {item.get('given_back', '0')}, "
+            f"net {item['net']}{left_out}"
         )
-    if file.read_back is not None:
-        yield from _told_by_network(file.read_back)
+    for booked in file.conversions:
+        yield from _told_by_network(booked.read_back)
     for delivery in file.deliveries:
         yield f"  delivery {delivery.received_at:%Y-%m-%d %H:%M:%S} {delivery.topic}: {delivery.reason}"
     for step in file.steps:

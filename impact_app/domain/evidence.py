@@ -34,7 +34,7 @@ def evidence(order: Order, plan: Plan) -> dict[str, Any]:
 
 
 def _item(item: LineFigures) -> dict[str, Any]:
-    """price x quantity - discount - tax = net, all before impact.com's own rounding."""
+    """price x quantity - discount - tax - given back = net, all before impact.com's own rounding."""
     return {
         "sku": sku(item.line),
         "title": item.line.title,
@@ -44,6 +44,7 @@ def _item(item: LineFigures) -> dict[str, Any]:
         "tax": f"{item.tax.amount:f}",
         "subtotal": f"{item.subtotal.amount:f}",
         "discount": f"{item.discount.amount:f}",
+        "given_back": f"{item.given_back.amount:f}",
         "net": f"{item.net.amount:f}",
         "counts": item.included,
     }

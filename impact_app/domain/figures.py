@@ -3,6 +3,7 @@
     price x kept = list price          contains tax where the order's prices do
     list price - value = discount      value: what the buyer still pays for the kept units
     value - tax = net                  only where prices contain tax; else net = value
+    net - given back = net             money refunded without items, if the rules spread it over what is kept
     subtotal - discount = net          all three without tax, exactly
 
 `subtotal` and `discount` are what impact.com is told; `net` is what it will pay on.
@@ -11,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from impact_app.domain.money import Money, of_minor, round_to, share, total, zero
@@ -22,7 +23,10 @@ from impact_app.domain.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class LineFigures:
-    """One line's money on one side, for the units kept. subtotal - discount = net."""
+    """One line's money on one side, for the units kept. subtotal - discount = net.
+
+    given_back   this line's share of money refunded without items; contains tax where prices do
+    """
 
     line: Line
     list_price: Money
@@ -32,6 +36,7 @@ class LineFigures:
     discount: Money
     net: Money
     included: bool
+    given_back: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,35 @@ def line_figures(order: Order, rules: Rules) -> list[LineFigures]:
     """The figures of every line of which units are kept, on the side the rules choose."""
     lines = [line for line in order.lines if line.kept > 0]
     values = _values(order, lines, rules.money)
-    return [_figures(order, line, value, rules) for line, value in zip(lines, values, strict=True)]
+    figures = [_figures(order, line, value, rules) for line, value in zip(lines, values, strict=True)]
+    return _spread(order, figures, rules) if rules.amount_refunds == "spread" else figures
+
+
+def _spread(order: Order, figures: list[LineFigures], rules: Rules) -> list[LineFigures]:
+    """Money refunded without items, shared among the lines that count by what was paid for them.
+
+    The shares add up to the smallest unit. What exceeds these lines was given back for something else.
+    """
+    if order.given_back is None:
+        return figures
+    at = [place for place, item in enumerate(figures) if item.included and item.value.amount > 0]
+    worth = total((figures[place].value for place in at), order.currency_on(rules.money))
+    back = order.given_back.on(rules.money).rounded()
+    back = worth if worth < back else back
+    if back.amount > 0 and back.fits:
+        weights = [figures[place].value.amount for place in at]
+        for place, part in zip(at, share(back, weights), strict=True):
+            figures[place] = _less(figures[place], part, contained=order.prices_include_tax)
+    return figures
+
+
+def _less(item: LineFigures, part: Money, *, contained: bool) -> LineFigures:
+    """The line less its share; where prices contain tax, its tax falls with it."""
+    net = item.net - part
+    if contained:
+        exact = item.net.amount * (item.value - part).amount / item.value.amount
+        net = Money(round_to(exact, digits_of(part.currency)), part.currency)
+    return replace(item, net=net, subtotal=net + item.discount, given_back=part)
 
 
 def _values(order: Order, lines: list[Line], side: Side) -> list[Money]:
@@ -95,7 +128,15 @@ def _figures(order: Order, line: Line, value: Money, rules: Rules) -> LineFigure
     if "tax" in rules.include:
         net, discount = (value if contained else value + tax), reduction
     return LineFigures(
-        line, list_price, value, tax, net + discount, discount, net, _included(line.kind, rules)
+        line=line,
+        list_price=list_price,
+        value=value,
+        tax=tax,
+        subtotal=net + discount,
+        discount=discount,
+        net=net,
+        included=_included(line.kind, rules),
+        given_back=zero(value.currency),
     )
 
 

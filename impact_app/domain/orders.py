@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
@@ -138,6 +139,8 @@ class Order:
     landing_url        the first page of the visit, "" where unknown
     country            ISO 3166-1 alpha-2 of the delivery (else billing) address, "" where unknown
     cancel_code        "fraud" or another word of the platform; "" while not cancelled
+    given_back         money refunded that no item or shipping accounts for; contains tax where prices do;
+                       None where the platform does not say
     """
 
     platform: str
@@ -168,6 +171,28 @@ class Order:
     user_agent: str
     attributes: tuple[tuple[str, str], ...]
     landing_url: str
+    given_back: Amount | None = None
 
     def currency_on(self, side: Side) -> str:
         return self.currency if side == "shop" else self.shopper_currency
+
+    def is_older_than(self, known: Order) -> bool:
+        """Whether this is an earlier state of the order than `known`.
+
+        Platforms tell a change by the second. Of two states of one second the one before the payment, a
+        refund or the cancellation is the older.
+        """
+        if self.changed_at != known.changed_at:
+            return self.changed_at < known.changed_at
+        if sum(line.quantity for line in self.lines) != sum(line.quantity for line in known.lines):
+            return False
+        return any(mine < theirs for mine, theirs in zip(self._progress(), known._progress(), strict=True))
+
+    def _progress(self) -> tuple[int | Decimal, ...]:
+        """What only ever grows while nothing is added to the order."""
+        return (
+            self.cancelled_at is not None,
+            self.payment is not Payment.UNPAID,
+            sum(line.returned for line in self.lines),
+            self.given_back.shop.amount if self.given_back else Decimal(0),
+        )

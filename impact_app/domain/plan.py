@@ -6,19 +6,24 @@ Pure: the same order, rules, history and moment give the same answer, whichever 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from impact_app.domain.attribution import FORMER_MARKS, Attribution, attribute
 from impact_app.domain.figures import LineFigures, Sums, line_figures, sums
 from impact_app.domain.mapping import Conversion, PartnerCode, Target, conversion, route
-from impact_app.domain.money import Money, zero
+from impact_app.domain.money import Money, total, zero
 from impact_app.domain.orders import Channel, Order, Payment
 from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.rules import Route, Rules
 
 #: impact.com processes no conversion older than this (API implementation guide).
 AGE_LIMIT = timedelta(days=88)
+
+#: impact.com carries out no further change of an action (help centre, modifying actions).
+CHANGE_LIMIT = 1000
+
+_ORDER_ID_LENGTH = 64
 
 _WAS_PAID = (Payment.PAID, Payment.REFUNDED)
 #: All money went back, whether items were named or not.
@@ -39,7 +44,10 @@ class ReportedItem:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What impact.com has acknowledged of an order."""
+    """What impact.com has acknowledged of a conversion.
+
+    `first` is what it was reported with, which undoing a reversal goes back to; empty where not kept.
+    """
 
     campaign_id: str
     event_type_id: str
@@ -47,11 +55,21 @@ class Reported:
     currency: str
     items: tuple[ReportedItem, ...]
     is_reversed: bool = False
+    first: tuple[ReportedItem, ...] = field(default=(), compare=False)
+
+    @property
+    def amount(self) -> Money:
+        return total((item.amount for item in self.items), self.currency)
+
+    @property
+    def skus(self) -> frozenset[str]:
+        """Every SKU the conversion has, also those of which nothing is left."""
+        return frozenset(item.sku for item in (*self.items, *self.first))
 
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """Report the order for the first time."""
+    """Report the order for the first time, or what was added to it since."""
 
     conversion: Conversion
     result: Reported
@@ -73,21 +91,58 @@ class Reverse:
     result: Reported
 
 
-Step = Submit | Modify | Reverse
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Undo a reversal: everything as it was first reported."""
+
+    result: Reported
+
+
+Step = Submit | Modify | Reverse | Restore
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What stands in the way of changing a conversion.
+
+    locking_date   from then on impact.com changes nothing of it; None: not known
+    changes        how many changes of it impact.com has accepted
+    is_paid_for    False: no partner is paid, so there is no action to change
+    """
+
+    locking_date: datetime | None = None
+    changes: int = 0
+    is_paid_for: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One conversion of an order as impact.com holds it: part 1 the order, 2 and on what was added later."""
+
+    part: int
+    reported: Reported
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the plan needs beside order and rules. `target` None: the merchant has not set it."""
+    """What the plan needs beside order and rules.
+
+    target    None: the merchant has not set it
+    limits    of the order's first conversion
+    further   the conversions of items that were added to the order later
+    """
 
     target: Target | None
     partner_codes: Sequence[PartnerCode]
     now: datetime
+    limits: Limits = Limits()
+    further: Sequence[Held] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The answer, with everything it rests on."""
+    """The answer, with everything it rests on. `part` names the conversion that the step is about."""
 
     step: Step | None
     verdict: Verdict
@@ -98,17 +153,22 @@ class Plan:
     figures: tuple[LineFigures, ...]
     sums: Sums
     conversion: Conversion
+    part: int = 1
 
     @property
     def why(self) -> str:
         """One slug for the step: what called for it, or why there is none."""
         match self.step:
+            case Submit(_) if self.part > 1:
+                return "items_added"
             case Submit(found):
                 return "click" if found.click_id else "promo_code" if found.promo_code else "all_orders"
             case Modify():
                 return "items_changed"
             case Reverse():
                 return "order_taken_back"
+            case Restore():
+                return "order_restored"
         return self.reason.value
 
 
@@ -132,7 +192,10 @@ def plan(order: Order, rules: Rules, reported: Reported | None, context: Context
         conversion=conversion(order, figures, rules, attribution, target or _NOWHERE, context.partner_codes),
     )
     if reported is not None:
-        return _later(order, rules, reported, base)
+        return _later(order, rules, (Held(1, reported, context.limits), *context.further), base, context.now)
+    if context.further:
+        taken = frozenset[str]().union(*(one.reported.skus for one in context.further))
+        base = replace(base, conversion=_without(base.conversion, taken))
     return _first(order, rules, base, context.now, is_configured=target is not None)
 
 
@@ -208,27 +271,135 @@ def _from_former_app(order: Order, rules: Rules) -> bool:
     return bool(carried & FORMER_MARKS)
 
 
-def _later(order: Order, rules: Rules, reported: Reported, base: Plan) -> Plan:
-    """An order impact.com knows: move it to what the order has become."""
+def _later(order: Order, rules: Rules, held: Sequence[Held], base: Plan, now: datetime) -> Plan:
+    """An order impact.com knows: move it, one step at a time, to what the order has become."""
     known = replace(base, verdict=Verdict.REPORTED)
+    found = [_followed(order, rules, one, replace(known, part=one.part), now) for one in held]
+    found.append(_added(order, rules, held, known, now))
+    steps = (one for one in found if one.step is not None)
+    telling = (one for one in found if one.reason not in {Reason.UNCHANGED, Reason.REVERSED})
+    unchanged = (one for one in found[:-1] if one.reason is Reason.UNCHANGED)
+    return next(steps, None) or next(telling, None) or next(unchanged, found[0])
+
+
+def _followed(order: Order, rules: Rules, held: Held, known: Plan, now: datetime) -> Plan:
+    """One conversion against what its items have become."""
+    reported, is_paid = held.reported, order.payment is Payment.PAID
     if reported.is_reversed:
-        return replace(known, reason=Reason.REVERSED)
-    wanted = _wanted(base, reported, is_paid=order.payment is Payment.PAID)
-    gone = not any(item.quantity for item in wanted)
-    if order.cancelled_at is not None or order.payment in _TAKEN_BACK or gone:
+        return _restored(order, held, known, now)
+    wanted = _wanted(known, reported, is_paid=is_paid)
+    if _is_taken_back(order) or _is_nothing(wanted, reported):
         taken_back = replace(reported, items=(), is_reversed=True)
-        step = Reverse(_code(order, rules), taken_back)
-        return replace(known, step=step, verdict=Verdict.WAITING, reason=Reason.QUEUED)
-    if base.sums.fault:
-        return _nothing(base, Reason.TOTALS_DISAGREE, base.sums.fault)
+        return _within_limits(known, Reverse(_code(order, rules), taken_back), held, now)
+    if known.sums.fault:
+        return _nothing(known, Reason.TOTALS_DISAGREE, known.sums.fault)
     changed = tuple(new for new, old in zip(wanted, reported.items, strict=True) if new != old)
-    if changed:
-        step_to = Modify(changed, replace(reported, items=wanted))
-        return replace(known, step=step_to, verdict=Verdict.WAITING, reason=Reason.QUEUED)
-    added = {item.sku for item in base.conversion.items} - {item.sku for item in reported.items}
-    if added:
-        return replace(known, reason=Reason.ADDED_ITEMS, detail=", ".join(sorted(added)))
-    return replace(known, reason=Reason.UNCHANGED)
+    if not changed:
+        return known
+    return _within_limits(known, Modify(changed, replace(reported, items=wanted)), held, now)
+
+
+def _restored(order: Order, held: Held, known: Plan, now: datetime) -> Plan:
+    """A reversed conversion: only going back to what was first reported brings it back."""
+    stays = replace(known, reason=Reason.REVERSED)
+    if order.payment is not Payment.PAID or _is_taken_back(order):
+        return stays
+    before = replace(held.reported, items=held.reported.first, is_reversed=False)
+    if not before.items:
+        worth = known.conversion.net
+        detail = _apart(held.reported.amount, worth)
+        return _nothing(known, Reason.REVERSED_FOR_GOOD, detail) if worth else stays
+    if _is_nothing(_wanted(known, before, is_paid=True), before):
+        return stays
+    if known.sums.fault:
+        return _nothing(known, Reason.TOTALS_DISAGREE, known.sums.fault)
+    return _within_limits(known, Restore(before), held, now)
+
+
+def _within_limits(known: Plan, step: Modify | Reverse | Restore, held: Held, now: datetime) -> Plan:
+    """The step, unless impact.com would not carry it out; then why not, and the money it is about."""
+    limits, stands = held.limits, held.reported.amount
+    becomes = _becoming(known, step, held.reported)
+    if not limits.is_paid_for:
+        return known
+    if not stands and not becomes:
+        return _nothing(known, Reason.NOTHING_TO_CHANGE)
+    if limits.locking_date is not None and limits.locking_date <= now:
+        said = f"Locked since {limits.locking_date:%Y-%m-%d}. {_apart(stands, becomes)}"
+        return _nothing(known, Reason.TOO_LATE, said)
+    if limits.changes >= CHANGE_LIMIT:
+        return _nothing(known, Reason.TOO_MANY_CHANGES, _apart(stands, becomes))
+    return replace(known, step=step, verdict=Verdict.WAITING, reason=Reason.QUEUED)
+
+
+def _becoming(known: Plan, step: Modify | Reverse | Restore, reported: Reported) -> Money:
+    """What the conversion should be worth: after going back to its first items, those as they are now."""
+    if isinstance(step, Restore):
+        wanted = _wanted(known, step.result, is_paid=True)
+        return total((item.amount for item in wanted), reported.currency)
+    return step.result.amount
+
+
+def _apart(stands: Money, becomes: Money) -> str:
+    """What is wrong in money, in a sentence."""
+    apart = stands - becomes
+    size, way = (apart, "too much") if apart.amount > 0 else (becomes - stands, "too little")
+    held = f"impact.com holds {_said(stands)}, the order is worth {_said(becomes)}"
+    return f"{held}: {_said(size)} {way}." if apart else f"{held}; only units differ."
+
+
+def _said(money: Money) -> str:
+    return f"{money.text} {money.currency}"
+
+
+def _is_taken_back(order: Order) -> bool:
+    return order.cancelled_at is not None or order.payment in _TAKEN_BACK
+
+
+def _is_nothing(wanted: Sequence[ReportedItem], reported: Reported) -> bool:
+    """Whether nothing is left: no units, or no money where there was some."""
+    is_worthless = not any(item.amount for item in wanted)
+    return not any(item.quantity for item in wanted) or (is_worthless and bool(reported.amount))
+
+
+def _added(order: Order, rules: Rules, held: Sequence[Held], known: Plan, now: datetime) -> Plan:
+    """Items that no conversion of the order has: impact.com adds none to an action, but takes another one."""
+    first = held[0].reported
+    have = frozenset[str]().union(*(one.reported.skus for one in held))
+    new = _without(known.conversion, have)
+    is_unknown = any(one.reported.is_reversed and not one.reported.first for one in held)
+    if not new.items or is_unknown or _is_taken_back(order):
+        return known
+    detail = f"{', '.join(sorted(item.sku for item in new.items))}: {_said(new.net)}."
+    if known.sums.fault:
+        return _nothing(known, Reason.TOTALS_DISAGREE, known.sums.fault)
+    if rules.added_items == "nothing" or not new.net or not held[0].limits.is_paid_for:
+        return _nothing(known, Reason.ADDED_ITEMS, detail)
+    if now - order.placed_at > AGE_LIMIT:
+        return _nothing(known, Reason.ADDED_ITEMS, f"{detail} The order is too old for another conversion.")
+    if order.payment is not Payment.PAID:
+        return _nothing(known, Reason.ADDED_ITEMS, f"{detail} They are reported once they are paid.")
+    part = next(number for number in range(2, len(held) + 2) if number not in {one.part for one in held})
+    made = _another(new, first, part)
+    step = Submit(made, _as_reported(made))
+    return replace(known, step=step, verdict=Verdict.WAITING, reason=Reason.QUEUED, part=part)
+
+
+def _without(made: Conversion, skus: frozenset[str]) -> Conversion:
+    """The conversion less some of its items; discounts of the whole order go to the items they are on."""
+    if not skus:
+        return made
+    items = tuple(
+        replace(item, discount=item.subtotal - item.net) for item in made.items if item.sku not in skus
+    )
+    return replace(made, items=items, order_discount=None)
+
+
+def _another(made: Conversion, first: Reported, part: int) -> Conversion:
+    """A further conversion of an order: beside the first one, under an order id that follows from its."""
+    suffix = f"-{part}"
+    order_id = first.order_id[: _ORDER_ID_LENGTH - len(suffix)] + suffix
+    return replace(made, campaign_id=first.campaign_id, event_type_id=first.event_type_id, order_id=order_id)
 
 
 def _wanted(base: Plan, reported: Reported, *, is_paid: bool) -> tuple[ReportedItem, ...]:
@@ -246,18 +417,22 @@ def _wanted(base: Plan, reported: Reported, *, is_paid: bool) -> tuple[ReportedI
 
 
 def _code(order: Order, rules: Rules) -> str:
+    if order.is_test:
+        return rules.code_test
     if order.cancelled_at is None:
         return rules.code_refund
     return rules.code_fraud if order.cancel_code == "fraud" else rules.code_cancel
 
 
 def _as_reported(made: Conversion) -> Reported:
+    items = tuple(ReportedItem(item.sku, item.quantity, item.net) for item in made.items)
     return Reported(
         campaign_id=made.campaign_id,
         event_type_id=made.event_type_id,
         order_id=made.order_id,
         currency=made.currency,
-        items=tuple(ReportedItem(item.sku, item.quantity, item.net) for item in made.items),
+        items=items,
+        first=items,
     )
 
 

@@ -45,6 +45,10 @@ class Reason(StrEnum):
     UNCHANGED = "unchanged"
     ADDED_ITEMS = "added_items"
     REVERSED = "reversed"
+    REVERSED_FOR_GOOD = "reversed_for_good"
+    TOO_LATE = "too_late"
+    TOO_MANY_CHANGES = "too_many_changes"
+    NOTHING_TO_CHANGE = "nothing_to_change"
     OLDER_SNAPSHOT = "older_snapshot"
     # waiting: goes on by itself
     QUEUED = "queued"
@@ -142,10 +146,34 @@ EXPLANATIONS: dict[Reason, Explanation] = {
     Reason.ADDED_ITEMS: Explanation(
         _R,
         "Items were added after the order was reported; impact.com cannot add items to an action.",
-        "The items first reported stay as they are.",
+        "The items first reported stay as they are. The rule for added items can report them as a second "
+        "conversion.",
     ),
     Reason.REVERSED: Explanation(
         _R, "impact.com holds the order as reversed: nothing is paid for it.", "Nothing is left to do."
+    ),
+    Reason.REVERSED_FOR_GOOD: Explanation(
+        _R,
+        "The order counts again, but its action was reversed, and what it first held is not known any more.",
+        "Nothing is sent, so that it is never paid twice. Pay the partner at impact.com what is due.",
+        "merchant",
+    ),
+    Reason.TOO_LATE: Explanation(
+        _R,
+        "The order changed, but its action is locked; impact.com changes nothing of it any more.",
+        "Nothing is sent. Settle the difference with the partner, as by a funds transfer at impact.com.",
+        "merchant",
+    ),
+    Reason.TOO_MANY_CHANGES: Explanation(
+        _R,
+        "The order changed, but its action has had the 1,000 changes that impact.com allows.",
+        "Nothing is sent. Ask impact.com's support to make the change.",
+        "merchant",
+    ),
+    Reason.NOTHING_TO_CHANGE: Explanation(
+        _R,
+        "The order changed, but it was reported with an amount of zero, which cannot be reversed.",
+        "Nothing is sent, and nothing is paid for it.",
     ),
     Reason.OLDER_SNAPSHOT: Explanation(None, "A newer state of this order is known.", "It is not used."),
     Reason.QUEUED: Explanation(_Q, "The call to impact.com is written and due.", "It is sent in a moment."),

@@ -145,7 +145,8 @@ _RANK = {kind: at for at, kind in enumerate(Kind)}
 
 
 def _outcome(found: Plan, reported: Reported) -> Reported:
-    return found.step.result if found.step else reported
+    """What the order's first conversion becomes; one of items added later is no change of it."""
+    return found.step.result if found.step and found.part == 1 else reported
 
 
 def _change(order: Order, kind: Kind, before: Mapped, after: Mapped) -> Change:

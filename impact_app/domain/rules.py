@@ -73,9 +73,12 @@ class Rules:
     ip_address: Literal["no", "yes"] = "no"
     user_agent: Literal["no", "yes"] = "no"
     routes: tuple[Route, ...] = ()
+    amount_refunds: Literal["spread", "leave"] = "spread"
+    added_items: Literal["nothing", "second_conversion"] = "nothing"
     code_refund: str = "ITEM_RETURNED"
     code_cancel: str = "REJECTED"
     code_fraud: str = "CONS_FRAUD"
+    code_test: str = "TEST_ACTION"
 
 
 @dataclass(frozen=True)
@@ -318,9 +321,31 @@ RULES: tuple[RuleEntry, ...] = (
         read=_routes,
         multiline=True,
     ),
+    _entry(
+        "amount_refunds",
+        "Refunds of an amount without items",
+        "Money given back for no item in particular, as for a late delivery. Spread, every item that is kept "
+        "loses its share of it; left, the items keep the amounts they were sold for.",
+        ("spread", "Spread over the items kept"),
+        ("leave", "Leave the items as they are"),
+    ),
+    _entry(
+        "added_items",
+        "Items added after the order was reported",
+        "impact.com adds no items to an action. They can be reported as one more conversion, under the "
+        "order's number with -2 behind it, once they are paid.",
+        ("nothing", "Not reported"),
+        ("second_conversion", "Report as a second conversion"),
+    ),
     _entry("code_refund", "Code for a refunded order", "impact.com's disposition code.", read=_CODE),
     _entry("code_cancel", "Code for a cancelled order", "impact.com's disposition code.", read=_CODE),
     _entry("code_fraud", "Code for a fraudulent order", "impact.com's disposition code.", read=_CODE),
+    _entry(
+        "code_test",
+        "Code for a test order",
+        "impact.com's disposition code for a reported test order that is taken back, whatever the cause.",
+        read=_CODE,
+    ),
 )
 
 _BY_NAME = {entry.name: entry for entry in RULES}

@@ -6,7 +6,7 @@ action stands in the list if a partner was credited. That nobody was credited is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -188,8 +188,17 @@ def judge_action(reported: Reported, action: Action) -> Judgement:
     """What a listed action means for a conversion."""
     found = difference(reported, action)
     if found:
-        return Judgement(Finding.DIFFERS, " ".join(str(one) for one in found))
+        said = [str(one) for one in found]
+        return Judgement(Finding.DIFFERS, " ".join([*said, *_too_much(reported, action)]))
     return Judgement(Finding.CREDITED)
+
+
+def _too_much(reported: Reported, action: Action) -> Iterable[str]:
+    """The money that stands wrong at impact.com, in a sentence."""
+    held = Decimal(0) if action.is_reversed else action.amount
+    apart = held - reported.amount.amount
+    if apart and reported.currency == action.currency:
+        yield f"{abs(apart):f} {action.currency} too {'much' if apart > 0 else 'little'}."
 
 
 def difference(reported: Reported, action: Action) -> tuple[Difference, ...]:
@@ -244,8 +253,26 @@ class ReadBack:
     checked_at: datetime | None
 
     @property
+    def is_too_late(self) -> bool:
+        """Whether impact.com holds something else than was reported, and can change it no more."""
+        is_locked = (
+            self.locking_date is not None
+            and self.checked_at is not None
+            and self.locking_date <= self.checked_at
+        )
+        return self.finding is Finding.DIFFERS and is_locked
+
+    def instead_of(self, reason: Reason) -> Reason | None:
+        """The reason that takes the place of an order's own, by what impact.com made of it; else None."""
+        if reason is Reason.REVERSED:
+            return Reason.TOO_LATE if self.is_too_late else None
+        return self.reason if reason is Reason.UNCHANGED else None
+
+    @property
     def reason(self) -> Reason:
         """The reason of an order that is reported and unchanged, by what impact.com made of it."""
+        if self.is_too_late:
+            return Reason.TOO_LATE
         if self.finding in NOBODY_PAID:
             return Reason.NOT_CREDITED
         if self.finding is Finding.CONFIGURATION:
@@ -261,6 +288,12 @@ class ReadBack:
             return ""
         partner = f"Partner: {self.partner_name}." if self.partner_name else ""
         return " ".join(part for part in (partner, self.detail) if part)
+
+
+def foremost(told: Sequence[ReadBack]) -> ReadBack | None:
+    """Of what was told of an order's conversions the one that matters most; the first of equals."""
+    weights = {Reason.TOO_LATE: 1, Reason.PROGRAM_INVALID: 2, Reason.CONVERSION_INVALID: 2}
+    return max(told, key=lambda one: weights.get(one.reason, 0), default=None)
 
 
 # When to ask

@@ -15,7 +15,7 @@ from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import Reason, Verdict
-from impact_app.domain.verification import Finding, ReadBack
+from impact_app.domain.verification import Finding, ReadBack, foremost
 from impact_app.ledger.codec import order_from, order_text, reported_from
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import attempts, conversions, deliveries, orders, steps, stores
@@ -38,16 +38,38 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Booked:
+    """One conversion of an order as impact.com holds it, and what it has told of it since.
+
+    part      1 the order, 2 and on what was added to it later
+    changes   changes of it that impact.com has accepted
+    """
+
+    part: int
+    reported: Reported
+    read_back: ReadBack
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """An order as the ledger holds it, locked for the rest of the transaction."""
 
     row_id: int
     order: Order
-    changed_at: datetime
-    reported: Reported | None
-    read_back: ReadBack | None = None
+    conversions: Sequence[Booked]
     #: the version of the rules it was reported by; None: not reported, or before this was kept
     rules_version: int | None = None
+
+    @property
+    def reported(self) -> Reported | None:
+        """What impact.com holds of the order as it was first reported."""
+        return self.conversions[0].reported if self.conversions else None
+
+    @property
+    def read_back(self) -> ReadBack | None:
+        """What impact.com has told of it, by the conversion that matters most."""
+        return foremost([one.read_back for one in self.conversions])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +145,14 @@ class DeliveryFile:
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """Everything known of one order."""
+    """Everything known of one order. `reported` and `read_back` are of the first of its `conversions`."""
 
     summary: OrderSummary
     rules_version: int
     evidence: Mapping[str, Any]
     reported: Reported | None
     read_back: ReadBack | None
+    conversions: Sequence[Booked]
     deliveries: Sequence[DeliveryFile]
     steps: Sequence[StepFile]
 
@@ -208,12 +231,14 @@ class Orders:
             ).one_or_none()
             if row is None:
                 return None
+            held = booked(connection, row.id)
             return OrderFile(
                 summary=_summary(row),
                 rules_version=row.rules_version,
                 evidence=row.evidence,
-                reported=_reported(connection, row.id),
-                read_back=read_back(connection, row.id),
+                reported=held[0].reported if held else None,
+                read_back=held[0].read_back if held else None,
+                conversions=held,
                 deliveries=_deliveries(connection, row.platform, row.domain, order_key),
                 steps=_steps(connection, row.id),
             )
@@ -235,7 +260,7 @@ class Orders:
 def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | None:
     """The order as known, kept from everybody else until the transaction ends."""
     row = connection.execute(
-        sa.select(orders.c.id, orders.c.snapshot, orders.c.changed_at)
+        sa.select(orders.c.id, orders.c.snapshot)
         .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
         .with_for_update()
     ).one_or_none()
@@ -273,9 +298,7 @@ def _known(connection: sa.Connection, row: Any) -> Known:
     return Known(
         row_id=row.id,
         order=order_from(row.snapshot),
-        changed_at=row.changed_at,
-        reported=_reported(connection, row.id),
-        read_back=read_back(connection, row.id),
+        conversions=booked(connection, row.id),
         rules_version=_rules_version(connection, row.id),
     )
 
@@ -378,11 +401,6 @@ def pass_over(connection: sa.Connection, store_id: int, order_key: str, rules_ve
     )
 
 
-def _reported(connection: sa.Connection, row_id: int) -> Reported | None:
-    value = connection.scalar(sa.select(conversions.c.reported).where(conversions.c.order_row_id == row_id))
-    return None if value is None else reported_from(value)
-
-
 def _rules_version(connection: sa.Connection, row_id: int) -> int | None:
     """The version that a conversion of the order was reported by, the newest where there are several."""
     version: int | None = connection.scalar(
@@ -391,11 +409,15 @@ def _rules_version(connection: sa.Connection, row_id: int) -> int | None:
     return version
 
 
-def read_back(connection: sa.Connection, row_id: int) -> ReadBack | None:
-    """What impact.com has told of an order since it accepted it; None where it has accepted nothing."""
-    row = connection.execute(sa.select(conversions).where(conversions.c.order_row_id == row_id)).one_or_none()
-    if row is None:
-        return None
+def booked(connection: sa.Connection, row_id: int) -> tuple[Booked, ...]:
+    """Every conversion of an order that impact.com has accepted, the order itself first."""
+    rows = connection.execute(
+        sa.select(conversions).where(conversions.c.order_row_id == row_id).order_by(conversions.c.part)
+    )
+    return tuple(Booked(row.part, reported_from(row.reported), _read_back(row), row.changes) for row in rows)
+
+
+def _read_back(row: Any) -> ReadBack:
     return ReadBack(
         finding=None if row.finding is None else Finding(row.finding),
         detail=row.finding_detail,

@@ -32,12 +32,12 @@ from impact_app.ledger.tables import accounts, attempts, conversions, orders, st
 #: A claim older than this belongs to a process that died; longer than any call may take.
 STALE_CLAIM = timedelta(seconds=50)
 
-Kind = Literal["submit", "modify", "reverse"]
+Kind = Literal["submit", "modify", "reverse", "restore"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewStep:
-    """A call to make, frozen. `result` is what impact.com holds once it has accepted.
+    """A call to make, frozen. `result` is what impact.com holds of this part once it has accepted.
 
     `rules_version` planned it, and goes on judging what it reports.
     """
@@ -48,6 +48,7 @@ class NewStep:
     form: Sequence[tuple[str, str]]
     result: Reported
     rules_version: int
+    part: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class ClaimedStep:
     order_row_id: int
     order_key: str
     account_sid: str
+    part: int
     kind: Kind
     method: str
     path: str
@@ -255,6 +257,7 @@ def write(
             store_id=store_id,
             order_row_id=order_row_id,
             account_sid=account_sid,
+            part=step.part,
             kind=step.kind,
             method=step.method,
             path=step.path,
@@ -420,14 +423,17 @@ def _acknowledge(
     }
     if claimed.kind == "submit":
         values.update(_submitted(claimed, reported, rules_version, receipt, now))
+    else:
+        values["changes"] = conversions.c.changes + 1
     found = connection.execute(
-        sa.update(conversions).where(conversions.c.order_row_id == claimed.order_row_id).values(**values)
+        sa.update(conversions)
+        .where(conversions.c.order_row_id == claimed.order_row_id, conversions.c.part == claimed.part)
+        .values(**values)
     )
     if not found.rowcount:
         submitted = _submitted(claimed, reported, rules_version, receipt, now)
-        connection.execute(
-            sa.insert(conversions).values(order_row_id=claimed.order_row_id, **{**submitted, **values})
-        )
+        whole = {"order_row_id": claimed.order_row_id, "part": claimed.part, **values, **submitted}
+        connection.execute(sa.insert(conversions).values(**whole))
 
 
 def _submitted(
@@ -441,6 +447,7 @@ def _submitted(
         "rules_version": rules_version,
         "queued_uri": receipt.queued_uri,
         "accepted_at": now,
+        "changes": 0,
         "finding": None,
         "finding_detail": "",
     }
@@ -453,6 +460,7 @@ def _claimed(row: Any) -> ClaimedStep:
         order_row_id=row.order_row_id,
         order_key=row.order_key,
         account_sid=row.account_sid,
+        part=row.part,
         kind=row.kind,
         method=row.method,
         path=row.path,

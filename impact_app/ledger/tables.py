@@ -207,12 +207,15 @@ sa.Index(
     ),
 )
 
-#: What impact.com has acknowledged of an order; one row for each (event type, order id) there.
+#: What impact.com has acknowledged of an order; one row for each (event type, order id) there: the order
+#: itself, and what was added to it later.
 conversions = sa.Table(
     "conversions",
     metadata,
     _id(),
-    sa.Column("order_row_id", _of("orders"), nullable=False, unique=True),
+    sa.Column("order_row_id", _of("orders"), nullable=False),
+    # 1: the order; 2 and on: items added to it after it was reported
+    sa.Column("part", sa.Integer, nullable=False, server_default="1"),
     sa.Column("account_sid", sa.String(64), nullable=False),
     sa.Column("event_type_id", sa.String(10), nullable=False),
     sa.Column("network_order_id", sa.String(64), nullable=False),
@@ -224,6 +227,8 @@ conversions = sa.Table(
     sa.Column("queued_uri", sa.Text),
     sa.Column("accepted_at", Utc, nullable=False),
     sa.Column("changed_at", Utc, nullable=False),
+    # changes of the action that impact.com has accepted since, of the 1,000 that it allows
+    sa.Column("changes", sa.Integer, nullable=False, server_default="0"),
     # ours: reading back
     #   check_at         when to look next, or until when somebody is looking; NULL: nothing is left to learn
     #   checks           looks without a last word, since impact.com last accepted something
@@ -247,6 +252,7 @@ conversions = sa.Table(
     sa.Column("action_currency", sa.String(8)),
     sa.Column("payout", sa.String(40)),
     sa.Column("locking_date", Utc),
+    sa.UniqueConstraint("order_row_id", "part"),
 )
 sa.Index(
     "ix_conversions_check",
@@ -273,7 +279,9 @@ steps = sa.Table(
     sa.Column("store_id", _of("stores"), nullable=False),
     sa.Column("order_row_id", _of("orders"), nullable=False),
     sa.Column("account_sid", sa.String(64), nullable=False),
-    # submit | modify | reverse
+    # the conversion it is about
+    sa.Column("part", sa.Integer, nullable=False, server_default="1"),
+    # submit | modify | reverse | restore
     sa.Column("kind", sa.String(8), nullable=False),
     sa.Column("method", sa.String(6), nullable=False),
     sa.Column("path", sa.Text, nullable=False),
@@ -299,7 +307,7 @@ steps = sa.Table(
     sa.Column("claimed_by", sa.String(64)),
     sa.Column("settled_at", Utc),
 )
-# One step in flight per conversion: a second open one cannot even be written.
+# One step in flight per order: a second open one cannot even be written.
 sa.Index(
     "uq_steps_open",
     steps.c.order_row_id,

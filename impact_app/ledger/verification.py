@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
-from impact_app.domain.verification import Action, Finding, Judgement, next_look
+from impact_app.domain.verification import Action, Finding, Judgement, foremost, next_look
 from impact_app.ledger import orders as order_rows
 from impact_app.ledger.codec import reported_from
 from impact_app.ledger.database import Database
@@ -201,11 +201,14 @@ def _action_values(action: Action) -> dict[str, Any]:
 
 
 def _tell_order(connection: sa.Connection, row_id: int, now: datetime) -> None:
-    told = order_rows.read_back(connection, row_id)
+    told = foremost([one.read_back for one in order_rows.booked(connection, row_id)])
     current = connection.scalar(sa.select(orders.c.reason).where(orders.c.id == row_id))
-    if told is not None and current in _SETTLED:
-        verdict = EXPLANATIONS[told.reason].verdict or Verdict.REPORTED
-        order_rows.mark(connection, row_id, verdict, told.reason, told.words, now)
+    if told is None or current is None:
+        return
+    reason = told.instead_of(Reason.UNCHANGED if current in _SETTLED else Reason(current))
+    if reason is not None:
+        verdict = EXPLANATIONS[reason].verdict or Verdict.REPORTED
+        order_rows.mark(connection, row_id, verdict, reason, told.words, now)
 
 
 def _due(what: sa.Column[Any], now: datetime) -> sa.Select[Any]:

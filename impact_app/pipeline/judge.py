@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from impact_app.domain.evidence import evidence
 from impact_app.domain.mapping import PartnerCode, Target
 from impact_app.domain.orders import Order
-from impact_app.domain.plan import Context, Plan, Step, Submit, plan
+from impact_app.domain.plan import Context, Held, Limits, Modify, Plan, Restore, Reverse, Step, Submit, plan
 from impact_app.domain.privacy import trimmed
 from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.rules import Rules, read_rules
-from impact_app.domain.verification import NOBODY_PAID, NOT_BOOKED, ReadBack
+from impact_app.domain.verification import NOBODY_PAID, NOT_BOOKED
 from impact_app.ledger import orders, outbox, stores
-from impact_app.ledger.orders import Judged, Known
-from impact_app.ledger.outbox import NewStep, OpenStep
+from impact_app.ledger.orders import Booked, Judged, Known
+from impact_app.ledger.outbox import Kind, NewStep, OpenStep
 from impact_app.ledger.stores import Store
 from impact_app.transports.api.request import call
 
@@ -32,7 +32,7 @@ def arrived(connection: sa.Connection, store: Store, order: Order, now: datetime
     orders.begin(connection, store.id, order, now)
     known = orders.lock(connection, store.id, order.key)
     assert known is not None
-    if order.changed_at < known.changed_at:
+    if order.is_older_than(known.order):
         return Reason.OLDER_SNAPSHOT
     _judge(connection, store, order, known, now)
     return Reason.JUDGED
@@ -81,8 +81,9 @@ def _judge(
             verdict, reason, detail = Verdict.WAITING, Reason.QUEUED, ""
     else:
         verdict, reason, detail = _put(connection, store, known, found, version, waiting, now, insist=insist)
-    if reason is Reason.UNCHANGED and known.read_back is not None:
-        reason, detail = known.read_back.reason, known.read_back.words
+    told = known.read_back.instead_of(reason) if known.read_back is not None else None
+    if told is not None and known.read_back is not None:
+        reason, detail = told, known.read_back.words
         verdict = EXPLANATIONS[reason].verdict or verdict
     held = outbox.held_reason(connection, store.account_sid or "") if reason is Reason.QUEUED else None
     if held is not None:
@@ -98,7 +99,7 @@ def rules_for(connection: sa.Connection, store: Store, known: Known) -> tuple[in
     book is planned anew by the newest, as is what is not reported.
     """
     version = known.rules_version
-    is_booked = known.reported is not None and not _is_not_booked(known)
+    is_booked = bool(known.conversions) and not _is_not_booked(known.conversions[0])
     if is_booked and version is not None and version != store.rules_version:
         texts = stores.rules_of(connection, store.id, version)
         if texts is not None:
@@ -107,30 +108,40 @@ def rules_for(connection: sa.Connection, store: Store, known: Known) -> tuple[in
 
 
 def foreseen(store: Store, known: Known, rules: Rules, now: datetime, *, as_new: bool = False) -> Plan:
-    """What would be planned for an order under these rules, `as_new` had it never been reported."""
-    if as_new:
-        known = replace(known, reported=None, read_back=None)
+    """What would be planned for an order under these rules, `as_new` had it never been reported.
+
+    Whether impact.com would still carry it out is left aside.
+    """
+    changeable = [
+        replace(one, changes=0, read_back=replace(one.read_back, locking_date=None))
+        for one in known.conversions
+    ]
+    known = replace(known, conversions=[] if as_new else changeable)
     return _planned(known.order, rules, known, _context(store, now), is_resent=False)
 
 
-def _is_not_booked(known: Known) -> bool:
-    return known.read_back is not None and known.read_back.finding in NOT_BOOKED
+def _is_not_booked(one: Booked) -> bool:
+    return one.read_back.finding in NOT_BOOKED
 
 
 def _planned(order: Order, rules: Rules, known: Known, context: Context, *, is_resent: bool) -> Plan:
-    """The plan, with what impact.com said it made of the conversion.
+    """The plan, with what impact.com said it made of each conversion.
 
-    What it could not book is sent anew once something of it is corrected, or when a person insists. Where it
-    pays nobody there is no action, so nothing of it can be changed.
+    What it could not book is sent anew once something of it is corrected, or when a person insists.
     """
-    told = known.read_back
-    if _is_not_booked(known):
-        found = plan(order, rules, None, context)
-        is_same = isinstance(found.step, Submit) and found.step.result == known.reported
-        return _left_alone(found) if is_same and not is_resent else found
-    found = plan(order, rules, known.reported, context)
-    is_nobodys = told is not None and told.finding in NOBODY_PAID
-    return _left_alone(found) if is_nobodys and found.step is not None else found
+    unbooked = {one.part: one.reported for one in known.conversions if _is_not_booked(one)}
+    held = [_held(one) for one in known.conversions if one.part not in unbooked]
+    first = held.pop(0) if held and held[0].part == 1 else None
+    context = replace(context, limits=first.limits if first else Limits(), further=held)
+    found = plan(order, rules, first.reported if first else None, context)
+    is_same = isinstance(found.step, Submit) and found.step.result == unbooked.get(found.part)
+    return _left_alone(found) if is_same and not is_resent else found
+
+
+def _held(one: Booked) -> Held:
+    told = one.read_back
+    limits = Limits(told.locking_date, one.changes, is_paid_for=told.finding not in NOBODY_PAID)
+    return Held(one.part, one.reported, limits)
 
 
 def _left_alone(found: Plan) -> Plan:
@@ -149,7 +160,7 @@ def _put(
     insist: bool,
 ) -> tuple[Verdict, Reason, str]:
     """Bring the outbox in line with the plan: keep, replace or write the order's one open step."""
-    wanted = _new_step(store, found.step, known.read_back, rules_version)
+    wanted = _new_step(store, found, known, rules_version)
     if store.is_shadow or _is_left_to_others(known, waiting, insist=insist):
         return _hold_back(connection, store, known, found, wanted, waiting, now)
     if waiting is not None:
@@ -220,13 +231,28 @@ def _same(waiting: OpenStep, wanted: NewStep, store: Store) -> bool:
     )
 
 
-def _new_step(store: Store, step: Step | None, told: ReadBack | None, rules_version: int) -> NewStep | None:
-    if step is None:
+def _new_step(store: Store, found: Plan, known: Known, rules_version: int) -> NewStep | None:
+    if found.step is None:
         return None
+    told = next((one.read_back for one in known.conversions if one.part == found.part), None)
     is_ours = told is not None and told.account_sid == store.account_sid
-    made = call(step, store.account_sid or "", told.action_id if told is not None and is_ours else None)
-    kind = "submit" if isinstance(step, Submit) else "reverse" if made.method == "DELETE" else "modify"
-    return NewStep(kind, made.method, made.path, made.form, step.result, rules_version)  # type: ignore[arg-type]
+    action_id = told.action_id if told is not None and is_ours else None
+    made = call(found.step, store.account_sid or "", action_id)
+    return NewStep(
+        _kind(found.step), made.method, made.path, made.form, found.step.result, rules_version, found.part
+    )
+
+
+def _kind(step: Step) -> Kind:
+    match step:
+        case Submit():
+            return "submit"
+        case Modify():
+            return "modify"
+        case Reverse():
+            return "reverse"
+        case Restore():
+            return "restore"
 
 
 def _context(store: Store, now: datetime) -> Context:

@@ -11,7 +11,7 @@ import msgspec
 from impact_app.domain.events import Unreadable
 from impact_app.domain.mapping import PartnerCode, Target
 from impact_app.domain.orders import Order
-from impact_app.domain.plan import Context, Modify, Plan, Reverse, Submit, plan, taken_as_reported
+from impact_app.domain.plan import Context, Modify, Plan, Restore, Reverse, Submit, plan, taken_as_reported
 from impact_app.domain.reasons import Reason
 from impact_app.domain.rules import Rules
 from impact_app.transports.api.request import call
@@ -55,7 +55,7 @@ def preview(
         raise Unreadable(f"The two files hold different orders: {order.key} and, before it, {against.key}.")
     context = Context(target, partner_codes, now or order.changed_at)
     reported = taken_as_reported(against, rules, context) if against else None
-    if against is not None and order.changed_at < against.changed_at:
+    if against is not None and order.is_older_than(against):
         return {"decision": "nothing", "reason": Reason.OLDER_SNAPSHOT.value, "carrier": None, "call": None}
     found = plan(order, rules, reported, context)
     made = call(found.step, account_sid) if found.step else None
@@ -76,4 +76,6 @@ def _decision(found: Plan) -> str:
             return "modify"
         case Reverse():
             return "reverse"
+        case Restore():
+            return "restore"
     return "nothing"

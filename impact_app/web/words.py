@@ -36,6 +36,7 @@ WORDS = {
     "submit": "Report",
     "modify": "Change",
     "reverse": "Take back",
+    "restore": "Bring back",
     "sku": "SKU",
 }
 

@@ -117,10 +117,94 @@ def test_the_codes_are_the_merchants() -> None:
         assert form(asked(read(after), held, **rules))["DispositionCode"] == code
 
 
-def test_money_back_without_items_changes_nothing_until_all_of_it_is_back() -> None:
+def test_money_back_without_items_is_spread_over_what_is_kept() -> None:
+    """30.00 and 20.00 lose 10.00 in proportion: 6.00 and 4.00."""
+    raw = two_lines()
+    found = asked(read(refund(raw, adjustment=D("10.00"))[1]), reported(read(raw)))
+    assert isinstance(found.step, Modify)
+    assert found.step.items == (ReportedItem("A", 3, money("24.00")), ReportedItem("B", 1, money("16.00")))
+
+
+def test_money_back_without_items_is_spread_to_the_cent() -> None:
+    """9.99 over 30.00 and 20.00: 5.994 and 3.996; the cent that is left goes to the larger remainder."""
+    raw = two_lines()
+    found = asked(read(refund(raw, adjustment=D("9.99"))[1]), reported(read(raw)))
+    assert isinstance(found.step, Modify)
+    left = [item.amount.amount for item in found.step.items]
+    assert left == [D("30.00") - D("5.99"), D("20.00") - D("4.00")]
+    assert sum(left) == D("50.00") - D("9.99")
+
+
+def test_money_back_without_items_is_left_alone_by_rule() -> None:
+    raw = two_lines()
+    held = reported(read(raw), amount_refunds="leave")
+    found = asked(read(refund(raw, adjustment=D("49.99"))[1]), held, amount_refunds="leave")
+    assert (found.step, found.reason) == (None, Reason.UNCHANGED)
+
+
+def test_all_but_a_cent_back_leaves_no_item_below_zero() -> None:
+    raw = two_lines()
+    found = asked(read(refund(raw, adjustment=D("49.99"))[1]), reported(read(raw)))
+    assert isinstance(found.step, Modify)
+    left = [item.amount.amount for item in found.step.result.items]
+    assert (sum(left), min(left)) == (D("0.01"), D("0.00"))
+
+
+def test_money_back_contains_tax_where_prices_do() -> None:
+    """119.00 with 19 % in it is 100.00 net; 11.90 back leaves 107.10, which is 90.00 net."""
+    raw = body(line("119.00", 1, "A", tax="0.19"), taxes_included=True)
+    held = reported(read(raw))
+    assert held.amount == money("100.00")
+    sent = form(asked(read(refund(raw, adjustment=D("11.90"))[1]), held))
+    assert (sent["Quantity"], sent["Amount"]) == ("1", f"{D('107.10') / D('1.19'):.2f}")
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "back", "left"),
+    [("JPY", "1000", "10", ["993", "497"]), ("KWD", "10.000", "0.010", ["9.993", "4.997"])],
+)
+def test_money_back_is_spread_in_the_currencys_own_units(
+    currency: str, price: str, back: str, left: list[str]
+) -> None:
+    """Two parts and one part of ten units: 6.67 and 3.33, so 7 and 3."""
+    raw = body(line(price, 1, "A"), line(str(D(price) / 2), 1, "B"), currency=currency)
+    found = asked(read(refund(raw, adjustment=D(back))[1]), reported(read(raw)))
+    assert isinstance(found.step, Modify)
+    assert [item.amount.text for item in found.step.items] == left
+
+
+def test_money_back_before_the_report_reduces_what_is_reported() -> None:
+    """30.00 + 20.00 less 5.00: 27.00 and 18.00, told as what they are worth now."""
+    raw = refund(two_lines(), adjustment=D("5.00"))[1]
+    sent = form(asked(read(raw)))
+    assert [sent["ItemSubTotal1"], sent["ItemSubTotal2"]] == ["27.00", "18.00"]
+
+
+def test_what_was_kept_of_a_returned_item_is_not_taken_from_the_others() -> None:
+    """B is worth 20.00; 15.00 came back for it first, the other 5.00 later: A keeps its 30.00."""
     raw = two_lines()
     held = reported(read(raw))
-    found = asked(read(refund(raw, adjustment=D("49.99"))[1]), held)
+    once = refund(raw, {ids(raw)[1]: 1}, adjustment=D("-5.00"))[1]
+    found = asked(read(once), held)
+    assert isinstance(found.step, Modify)
+    assert found.step.items == (ReportedItem("B", 0, money("0")),)
+    twice = refund(once, adjustment=D("5.00"))[1]
+    assert asked(read(twice), found.step.result).step is None
+
+
+def test_units_that_came_back_for_nothing_are_not_paid_for_twice() -> None:
+    """A refund of one unit says 0.00 and hands back 10.00 beside it: that is the unit's own money."""
+    raw = two_lines()
+    after = refund(raw, {ids(raw)[0]: 1}, subtotals={ids(raw)[0]: D("0.00")}, adjustment=D("10.00"))[1]
+    after |= {"current_subtotal_price": "40.00"}
+    found = asked(read(after), reported(read(raw)))
+    assert isinstance(found.step, Modify)
+    assert found.step.items == (ReportedItem("A", 2, money("20.00")),)
+
+
+def test_a_refund_of_nothing_changes_nothing() -> None:
+    raw = two_lines()
+    found = asked(read(refund(raw, note="Sorry")[1]), reported(read(raw)))
     assert (found.step, found.reason) == (None, Reason.UNCHANGED)
 
 
@@ -128,7 +212,7 @@ def test_an_added_item_is_told_and_not_sent() -> None:
     raw = two_lines()
     held = reported(read(raw))
     found = asked(read(edit(raw, add=[line("5.00", 1, "NEW")])[1]), held)
-    assert (found.step, found.reason, found.detail) == (None, Reason.ADDED_ITEMS, "NEW")
+    assert (found.step, found.reason, found.detail) == (None, Reason.ADDED_ITEMS, "NEW: 5.00 USD.")
 
 
 def test_units_added_by_an_edit_count_once_they_are_paid() -> None:

@@ -538,7 +538,7 @@ def test_amounts_finer_than_the_currency_are_held_not_rounded() -> None:
 
 def test_an_extra_that_cannot_be_charged_is_held_where_it_counts() -> None:
     raw = body(line("10.00"), shipping=D("4.00"))
-    raw["shipping_lines"][0]["price_set"]["shop_money"]["amount"] = "-4.00"
+    raw["current_shipping_price_set"]["shop_money"]["amount"] = "-4.00"
     found = asked(read(raw), include="shipping")
     assert (found.reason, found.detail) == (
         Reason.TOTALS_DISAGREE,

@@ -158,7 +158,7 @@ def test_another_amount_is_named_with_both_sums() -> None:
     assert difference(REPORTED, action) == (Difference("Amount", "112.00", "98.00"),)
     judged = judge_action(REPORTED, action)
     assert judged.finding is Finding.DIFFERS
-    assert judged.detail == "Amount: reported 112.00, impact.com holds 98.00."
+    assert judged.detail == "Amount: reported 112.00, impact.com holds 98.00. 14.00 EUR too little."
 
 
 def test_amounts_of_another_currency_are_not_compared() -> None:

@@ -575,7 +575,7 @@ def test_a_difference_is_found_with_its_money_and_looked_at_again(bench: Bench) 
     assert look(bench, minutes=30) == 1
     assert (row(bench, body).finding, row(bench, body).action_amount) == ("differs", "80.0")
     assert detail(bench, body) == (
-        "Partner: Pretend Partner. Amount: reported 100.00, impact.com holds 80.0."
+        "Partner: Pretend Partner. Amount: reported 100.00, impact.com holds 80.0. 20.00 USD too little."
     )
     assert bench.verdict(body) == ("reported", "credited")
     action.items[0].amount = Decimal("100.00")
@@ -607,7 +607,7 @@ def test_a_locked_action_that_differs_is_final(bench: Bench) -> None:
     assert look(bench, minutes=30) == 1
     found = row(bench, body)
     assert (found.finding, found.action_state, found.check_at) == ("differs", "APPROVED", None)
-    assert found.finding_detail == "Amount: reported 50.00, impact.com holds 100.0."
+    assert found.finding_detail == "Amount: reported 50.00, impact.com holds 100.0. 50.00 USD too much."
 
 
 # Changes of what was read back

@@ -211,7 +211,7 @@ def _whole_refund(ask: Ask, refund: Node) -> Node:
         page = ask(REFUND_LINES, asked)["node"]["refundLineItems"]
         lines += page["nodes"]
         after = _next(page)
-    return {"refundLineItems": {"nodes": lines}}
+    return {**refund, "refundLineItems": {"nodes": lines}}
 
 
 def _next(connection: Node) -> str | None:
@@ -277,6 +277,7 @@ def _sums(order: Node) -> Body:
         **_both("subtotal_price", order["subtotalPriceSet"]),
         **_both("current_subtotal_price", order["currentSubtotalPriceSet"]),
         "total_tip_received": _money(order["totalTipReceivedSet"]["shopMoney"])["amount"],
+        "current_shipping_price_set": _only(order["currentShippingPriceSet"], _bag),
         "current_total_duties_set": _only(order["currentTotalDutiesSet"], _bag),
         "current_total_additional_fees_set": _only(order["currentTotalAdditionalFeesSet"], _bag),
     }
@@ -318,7 +319,25 @@ def _reductions(line: Node, places: Mapping[int, int]) -> Body:
 
 
 def _refund(refund: Node) -> Body:
-    return {"refund_line_items": [_refund_line(line) for line in refund["refundLineItems"]["nodes"]]}
+    """A refund; the API has shipping that was given back among the refund's own lines, above zero."""
+    shipping, adjustments = refund["refundShippingLines"]["nodes"], refund["orderAdjustments"]["nodes"]
+    return {
+        "refund_line_items": [_refund_line(line) for line in refund["refundLineItems"]["nodes"]],
+        "refund_shipping_lines": [
+            {"subtotal_amount_set": _bag(one["subtotalAmountSet"])} for one in shipping
+        ],
+        "order_adjustments": [
+            *({"kind": "refund_discrepancy", **_both("amount", one["amountSet"])} for one in adjustments),
+            *(
+                {
+                    "kind": "shipping_refund",
+                    **_both("amount", _below_zero(one["subtotalAmountSet"])),
+                    **_both("tax_amount", _below_zero(one["taxAmountSet"])),
+                }
+                for one in shipping
+            ),
+        ],
+    }
 
 
 def _refund_line(line: Node) -> Body:
@@ -381,6 +400,11 @@ def _both(name: str, bag: Node | None) -> Body:
         return {}
     both = _bag(bag)
     return {name: both["shop_money"]["amount"], f"{name}_set": both}
+
+
+def _below_zero(bag: Node) -> Node:
+    """A webhook shows shipping that was given back as less than nothing."""
+    return {side: {**money, "amount": str(0 - Decimal(money["amount"]))} for side, money in bag.items()}
 
 
 def _bag(bag: Node) -> Body:

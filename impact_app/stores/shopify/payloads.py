@@ -82,8 +82,22 @@ class RefundLine(Struct):
     total_tax_set: MoneySet | None = None
 
 
+class RefundShipping(Struct):
+    subtotal_amount_set: MoneySet | None = None
+
+
+class Adjustment(Struct):
+    kind: str | None = None
+    amount: Decimal | None = None
+    amount_set: MoneySet | None = None
+    tax_amount: Decimal | None = None
+    tax_amount_set: MoneySet | None = None
+
+
 class RefundBody(Struct):
     refund_line_items: list[RefundLine] | None = None
+    refund_shipping_lines: list[RefundShipping] | None = None
+    order_adjustments: list[Adjustment] | None = None
 
 
 class Address(Struct):
@@ -121,6 +135,7 @@ class OrderBody(Struct):
     current_subtotal_price: Decimal | None = None
     current_subtotal_price_set: MoneySet | None = None
     total_tip_received: Decimal | None = None
+    current_shipping_price_set: MoneySet | None = None
     current_total_duties_set: MoneySet | None = None
     current_total_additional_fees_set: MoneySet | None = None
     discount_applications: list[Application] | None = None

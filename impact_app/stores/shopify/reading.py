@@ -139,6 +139,18 @@ class _Amounts:
     def less(self, whole: Amount, part: Amount) -> Amount:
         return Amount(whole.shop - part.shop, whole.shopper - part.shopper)
 
+    @property
+    def nothing(self) -> Amount:
+        return Amount(zero(self.currency), zero(self.shopper_currency))
+
+    def size(self, amount: Amount) -> Amount:
+        """The amount without its sign."""
+        is_below = amount.shop.amount < 0 or amount.shopper.amount < 0
+        return self.less(self.nothing, amount) if is_below else amount
+
+    def not_below_zero(self, amount: Amount) -> Amount:
+        return Amount(max(amount.shop, zero(self.currency)), max(amount.shopper, zero(self.shopper_currency)))
+
     def tax(self, lines: list[TaxLine] | None, place: str) -> Amount:
         return self.sum(self.pair(line.price_set, line.price, place) for line in lines or ())
 
@@ -183,6 +195,7 @@ def _order(body: OrderBody) -> Order:
         user_agent=text(details.user_agent if details else None),
         attributes=_pairs(body.note_attributes),
         landing_url=text(body.landing_site),
+        given_back=_given_back(body, amounts),
     )
 
 
@@ -290,16 +303,69 @@ def _codes(body: OrderBody, discounts: tuple[Discount, ...]) -> tuple[str, ...]:
     return tuple(seen.values())
 
 
+def _given_back(body: OrderBody, amounts: _Amounts) -> Amount:
+    """Money that refunds handed back beyond their items and shipping, less what they kept of those.
+
+    Shopify shows what is handed back below zero, though not reliably so where a refund is nothing else. What
+    adjusts units that came back for nothing is the money of those units, not another amount.
+    """
+    prices = {str(item.id): item.price for item in body.line_items}
+    parts = []
+    for refund in body.refunds or ():
+        lines = refund.refund_line_items or ()
+        if any(not line.subtotal and prices.get(str(line.line_item_id)) for line in lines):
+            continue
+        given = amounts.less(
+            amounts.nothing,
+            amounts.sum(
+                amounts.pair(one.amount_set, one.amount, "refund adjustment")
+                for one in refund.order_adjustments or ()
+                if one.kind != "shipping_refund"
+            ),
+        )
+        parts.append(given if lines or refund.refund_shipping_lines else amounts.size(given))
+    return amounts.not_below_zero(amounts.sum(parts))
+
+
 def _extras(body: OrderBody, amounts: _Amounts) -> Iterable[Extra]:
     kept = [line for line in body.shipping_lines or () if not line.is_removed]
     if kept:
-        tax = amounts.sum(amounts.tax(line.tax_lines, "shipping tax") for line in kept)
-        yield Extra("shipping", amounts.sum(_shipping(line, amounts) for line in kept), tax)
-    nothing = Amount(zero(amounts.currency), zero(amounts.shopper_currency))
+        charged = _shipping_now(body, kept, amounts)
+        yield Extra("shipping", charged, _shipping_tax_now(body, kept, charged, amounts))
     if body.current_total_duties_set:
-        yield Extra("duties", amounts.pair(body.current_total_duties_set, None, "duties"), nothing)
+        yield Extra("duties", amounts.pair(body.current_total_duties_set, None, "duties"), amounts.nothing)
     if body.current_total_additional_fees_set:
-        yield Extra("fees", amounts.pair(body.current_total_additional_fees_set, None, "fees"), nothing)
+        fees = amounts.pair(body.current_total_additional_fees_set, None, "fees")
+        yield Extra("fees", fees, amounts.nothing)
+
+
+def _shipping_now(body: OrderBody, kept: list[ShippingLine], amounts: _Amounts) -> Amount:
+    """What is charged for shipping after discounts and refunds."""
+    if body.current_shipping_price_set:
+        return amounts.pair(body.current_shipping_price_set, None, "current_shipping_price")
+    refunded = amounts.sum(
+        amounts.pair(one.subtotal_amount_set, None, "refunded shipping")
+        for refund in body.refunds or ()
+        for one in refund.refund_shipping_lines or ()
+    )
+    charged = amounts.sum(_shipping(line, amounts) for line in kept)
+    return amounts.not_below_zero(amounts.less(charged, refunded))
+
+
+def _shipping_tax_now(
+    body: OrderBody, kept: list[ShippingLine], charged: Amount, amounts: _Amounts
+) -> Amount:
+    """The tax on what is still charged; a webhook tells refunded tax below zero, among the adjustments."""
+    if not charged.shop and not charged.shopper:
+        return amounts.nothing
+    tax = amounts.sum(amounts.tax(line.tax_lines, "shipping tax") for line in kept)
+    told = amounts.sum(
+        amounts.pair(one.tax_amount_set, one.tax_amount, "refunded shipping tax")
+        for refund in body.refunds or ()
+        for one in refund.order_adjustments or ()
+        if one.kind == "shipping_refund"
+    )
+    return amounts.not_below_zero(amounts.less(tax, amounts.size(told)))
 
 
 def _shipping(line: ShippingLine, amounts: _Amounts) -> Amount:

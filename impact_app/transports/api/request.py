@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from impact_app.domain.mapping import Conversion, Item
-from impact_app.domain.plan import Modify, Reported, ReportedItem, Reverse, Step, Submit
+from impact_app.domain.plan import Modify, Reported, ReportedItem, Restore, Reverse, Step, Submit
 
 Form = tuple[tuple[str, str], ...]
 
@@ -40,6 +40,9 @@ def call(step: Step, account_sid: str, action_id: str | None = None) -> Call:
             return Call("POST", f"{base}/Conversions", _kept(_conversion(made)))
         case Modify(items, result):
             return Call("PUT", f"{base}/Actions", _kept(_modification(items, result, action_id)))
+        case Restore(result):
+            back = (*_target(result, action_id), ("Reason", "RESET"))
+            return Call("PUT", f"{base}/Actions", _kept(back))
         case Reverse(code, result):
             return Call(
                 "DELETE", f"{base}/Actions", _kept((*_target(result, action_id), ("DispositionCode", code)))

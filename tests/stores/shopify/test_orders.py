@@ -502,8 +502,8 @@ def test_what_may_not_be_seen_is_found_out_once_a_listing(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("document", "variables", "points"),
     [
-        (ORDER_BY_ID, {"id": "1", "lines": 50}, 75),
-        (ORDERS_CHANGED, {"query": "", "first": 25, "lines": 50}, 752),
+        (ORDER_BY_ID, {"id": "1", "lines": 50}, 86),
+        (ORDERS_CHANGED, {"query": "", "first": 25, "lines": 50}, 862),
         (ORDER_LINES, {"id": "1", "first": 250}, 99),
         (REFUND_LINES, {"id": "1", "first": 250}, 35),
     ],
