@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import requests
@@ -26,6 +26,14 @@ class NotConnected(Exception):
 
 class NoAnswer(Exception):
     """The request may have arrived: the answer did not come, broke off, or was larger than the limit."""
+
+
+class Unserved(Exception):
+    """A file was not given: the server answered with another status than 200."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,26 @@ class Http:
         except (requests.RequestException, HTTPError) as error:
             raise NoAnswer(_words(error)) from error
 
+    def lines(self, url: str) -> Iterator[bytes]:
+        """A file, line by line, never whole in memory, never following a redirect.
+
+        Raises `Unserved` for an answer other than 200, and `NotConnected` or `NoAnswer`, also midway: where
+        the file ends before its announced length, or has a line longer than `ANSWER_LIMIT`.
+        """
+        try:
+            with self._session().get(
+                url, timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response:
+                if response.status_code != 200:
+                    raise Unserved(response.status_code)
+                yield from _lines(response)
+        except requests.ConnectTimeout as error:
+            raise NotConnected(_words(error)) from error
+        except requests.ConnectionError as error:
+            raise _fault(error) from error
+        except (requests.RequestException, HTTPError) as error:
+            raise NoAnswer(_words(error)) from error
+
     def _session(self) -> requests.Session:
         """One session a thread (sessions are not thread-safe), all on the same connection pool."""
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -112,6 +140,19 @@ def _capped(response: requests.Response, deadline: float) -> bytes:
         if size > ANSWER_LIMIT:
             raise NoAnswer(f"the answer is larger than {ANSWER_LIMIT} bytes")
     return b"".join(chunks)
+
+
+def _lines(response: requests.Response) -> Iterator[bytes]:
+    rest = b""
+    while chunk := response.raw.read1(65536, decode_content=True):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if len(rest) > ANSWER_LIMIT:
+            raise NoAnswer(f"a line is longer than {ANSWER_LIMIT} bytes")
+    if response.raw.length_remaining:
+        raise NoAnswer("the file ended before its announced length")
+    if rest:
+        yield rest
 
 
 def _fault(error: requests.ConnectionError) -> Exception:

@@ -177,8 +177,10 @@ class Services:
             raise Unlisted("Shopify is switched off: set SHOPIFY_API_KEY and SHOPIFY_API_SECRET.")
         tokens, products, _orders = self._shopify
         # A page of orders takes Shopify longer than one order does, and nothing waits for it.
-        api = AdminApi(self.http, self.config.shopify)
-        return ShopifyPlaced(tokens, api, products, clock=self.clock).placed(store, period)
+        shopify = self.config.shopify
+        api = AdminApi(self.http, shopify)
+        placed = ShopifyPlaced(tokens, api, products, self.http, shopify, clock=self.clock)
+        return placed.placed(store, period)
 
     @cached_property
     def _shopify(self) -> tuple[TokenKeeper, Products, ShopifyOrders] | None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from impact_app.config import ShopifyConfig
 from impact_app.domain.events import Unreadable
 from impact_app.domain.orders import Order
+from impact_app.http import Http
 from impact_app.ledger.stores import Store
 from impact_app.pipeline.fetch import sees_customers
 from impact_app.pipeline.process import Period, Placed, Unfetched, Unlisted, with_products
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.tokens import NeedsReauthorization, TokenKeeper
 from impact_app.stores.shopify.api import AdminApi
+from impact_app.stores.shopify.bulk import Exports
 from impact_app.stores.shopify.errors import ShopifyError
 from impact_app.stores.shopify.orders import count_placed, granted_scopes, placed_orders
 from impact_app.stores.shopify.products import Ask
@@ -24,6 +28,9 @@ from impact_app.stores.shopify.reading import read_order
 
 #: Without the scope `read_all_orders` Shopify shows an app no older orders (shopify.dev, 2026-11).
 SHOWN_FOR = timedelta(days=60)
+
+#: More orders than this are exported into one file; fewer are read page by page, which is sooner done.
+BULK_ABOVE = 500
 
 #: Seconds one question may take, waits for Shopify's rate limit included.
 PATIENCE = 120.0
@@ -39,10 +46,21 @@ class ShopifyPlaced:
     """
 
     def __init__(
-        self, tokens: TokenKeeper, api: AdminApi, products: Products, *, clock: Callable[[], datetime]
+        self,
+        tokens: TokenKeeper,
+        api: AdminApi,
+        products: Products,
+        http: Http,
+        shopify: ShopifyConfig,
+        *,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._tokens = tokens
         self._api = api
+        self._http = http
+        self._shopify = shopify
+        self._pause = pause
         self._products = products
         self._clock = clock
 
@@ -56,11 +74,19 @@ class ShopifyPlaced:
         with _told_plainly():
             self._check_reach(ask, period)
             count = count_placed(ask, period.since, period.until)
-        return Placed(count, self._orders(store, ask, period))
+        return Placed(count, self._orders(store, ask, period, in_bulk=count > BULK_ABOVE))
 
-    def _orders(self, store: Store, ask: Ask, period: Period) -> Iterator[Order | Unfetched]:
+    def _orders(
+        self, store: Store, ask: Ask, period: Period, *, in_bulk: bool
+    ) -> Iterator[Order | Unfetched]:
+        sees = sees_customers(store)
         with _told_plainly():
-            bodies = placed_orders(ask, period.since, period.until, sees_customers=sees_customers(store))
+            if in_bulk:
+                bodies = self._exports(store, ask).placed_orders(
+                    period.since, period.until, period.told, sees_customers=sees
+                )
+            else:
+                bodies = placed_orders(ask, period.since, period.until, sees_customers=sees)
             while some := list(islice(bodies, _TOGETHER)):
                 yield from self._filled(store, [_read(body) for body in some], keep=not period.is_trial)
 
@@ -81,6 +107,9 @@ class ShopifyPlaced:
             f"{reach + timedelta(days=1):%Y-%m-%d} at the earliest. With the access scope read_all_orders, "
             "which Shopify grants to apps that ask for it, older orders can be read."
         )
+
+    def _exports(self, store: Store, ask: Ask) -> Exports:
+        return Exports(ask, self._http, self._shopify.admin_base(store.domain), self._pause, self._clock)
 
     def _asker(self, store: Store) -> Ask:
         def ask(document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:

@@ -19,11 +19,13 @@ from impact_app.http import Http
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import metadata, orders, products, steps, stores
 from impact_app.pipeline.backfill import Line, Tally
+from impact_app.pipeline.placed import BULK_ABOVE
 from impact_app.pipeline.process import Period, Unlisted
 from impact_app.simulator.shopify import faults
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.orders import LineSpec, cancel, refund
 from impact_app.simulator.shopify.store import PretendStore, Product
+from impact_app.stores.shopify.documents import BULK_RUN
 from impact_app.wiring import Services
 from tests.line import SECRET, SHOP, Bench, Clock, both_databases
 
@@ -377,6 +379,43 @@ def test_killed_at_any_moment_and_repeated_the_end_is_the_same(past: Past, confi
     assert len(ends[0]) == 8
     assert past.bench.run() == 8
     assert [past.bench.booked(body) for body in bodies] == [[Decimal(f"{at}.10")] for at in range(1, 9)]
+
+
+def test_many_orders_are_exported_and_repeated_without_a_second_export(past: Past) -> None:
+    past.connect()
+    day = timedelta(days=1)
+    first = past.bench.order(processed_at=past.bench.clock() - 9 * day)
+    for at in range(BULK_ABOVE + 1):
+        number = 6_000_000_000_000 + 65_536 * at
+        past.pretend.add_order(
+            {**first, "id": number, "admin_graphql_api_id": f"gid://shopify/Order/{number}"}
+        )
+    until = past.bench.clock() - day
+
+    tally = past.fill(until=until)
+
+    assert (tally.count, tally.seen, tally.faults) == (501, 501, {})
+    assert tally.lines == [Line("waiting", "queued", "USD", 501, Decimal("50100.00"))]  # 501 x 100.00
+    before = past.everything()
+    again = past.fill(until=until)
+    assert (again.seen, again.known) == (501, 501)
+    assert past.everything() == before
+    assert len(past.pretend.bulk.operations) == 1
+    assert [call.what for call in past.pretend.calls if call.where == "graphql"].count(BULK_RUN) == 1
+
+
+def test_an_export_that_fails_is_a_sentence(past: Past) -> None:
+    past.connect()
+    body = past.sold()
+    for at in range(BULK_ABOVE + 1):
+        past.pretend.add_order({**body, "id": 6_000_000_000_000 + 65_536 * at})
+    past.pretend.bulk.mishaps = ["failed"]
+
+    result = past.command()
+
+    assert result.exit_code == 1
+    assert "Error: Shopify could not finish exporting the orders (INTERNAL_SERVER_ERROR)." in result.output
+    assert past.bench.count(orders) == 0
 
 
 def test_ctrl_c_says_how_far_it_came(past: Past) -> None:

@@ -29,11 +29,11 @@ from graphql import (
 )
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from . import cost, oauth
+from . import bulk, cost, oauth
 from .deliveries import API_VERSION
 from .faults import Fault, Where
 from .faults import status as failing
-from .graph import Graph, Page, pixel, require
+from .graph import Graph, Page, connection, pixel, require
 from .store import Call, PretendStore
 from .tokens import Grant
 
@@ -79,6 +79,18 @@ def create_admin(store: PretendStore, *more: PretendStore) -> Flask:
     @app.post("/<shop>/admin/api/<version>/graphql.json")
     def graphql(version: str, shop: str | None) -> Response:
         return _answer(chosen(shop), "graphql", lambda here: _graphql(here, version))
+
+    @app.get("/_bulk/<shop>/<int:number>.jsonl")
+    def bulk_file(shop: str, number: int) -> Response:
+        here = chosen(shop)
+        found = here.bulk.numbered(number) if here else None
+        if here is None or found is None:
+            return _plain(failing(404))
+        status, content, length = bulk.served(found)
+        here.calls.append(Call("file", request.path, dict(request.headers), status))
+        answer = Response(content, status, content_type="application/jsonl")
+        answer.headers["Content-Length"] = str(length)
+        return answer
 
     return app
 
@@ -268,8 +280,8 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
             warnings.append({"path": [path], "query": query, "warnings": words})
         return found[0]
 
-    def orders(_info: Any, sortKey: str, query: str | None = None, **page: Any) -> dict[str, Any]:  # noqa: N803
-        return searched("orders", query, graph.orders(query, sortKey, Page(**page)))
+    def orders(info: Any, sortKey: str, query: str | None = None, **page: Any) -> dict[str, Any]:  # noqa: N803
+        return searched("orders", query, graph.orders(query, sortKey, Page.of(info, page)))
 
     def orders_count(_info: Any, limit: int | None = None, query: str | None = None) -> dict[str, Any]:
         return searched("ordersCount", query, graph.orders_count(query, limit))
@@ -288,7 +300,7 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
         require(graph.scopes, "write_pixels", "webPixelCreate")
         return pixel(graph.store, webPixel["settings"])
 
-    return {
+    roots = {
         "shop": lambda _info: graph.shop(),
         "currentAppInstallation": lambda _info: graph.installation(),
         "node": lambda _info, id: graph.node(id),
@@ -300,6 +312,33 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
         "products": products,
         "webPixelCreate": create_pixel,
     }
+    return {**roots, **_bulk_roots(graph.store, roots)}
+
+
+def _bulk_roots(store: PretendStore, roots: dict[str, Any]) -> dict[str, Any]:
+    def looked_at(operation: bulk.Operation) -> dict[str, Any]:
+        operation.look()
+        return shown(operation)
+
+    def shown(operation: bulk.Operation) -> dict[str, Any]:
+        address = f"{request.host_url}_bulk/{store.domain}/{operation.number}.jsonl"
+        return bulk.shown(operation, address)
+
+    def one(_info: Any, id: str) -> dict[str, Any] | None:
+        found = store.bulk.numbered(int(id.rpartition("/")[2]))
+        return looked_at(found) if found else None
+
+    def latest(_info: Any, query: str | None = None, **page: Any) -> dict[str, Any]:  # noqa: ARG001
+        # Every operation here is a query, which is all that may be asked for.
+        return connection(store.bulk.operations[::-1], looked_at, Page(**page))
+
+    def run(_info: Any, query: str, groupObjects: bool) -> dict[str, Any]:  # noqa: N803
+        begun, errors = bulk.run_query(
+            store.bulk, SCHEMA, roots, query, grouped=groupObjects, now=store.now()
+        )
+        return {"bulkOperation": begun and shown(begun), "userErrors": errors}
+
+    return {"bulkOperation": one, "bulkOperations": latest, "bulkOperationRunQuery": run}
 
 
 def _shown(result: ExecutionResult, spent: dict[str, Any], warnings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Where = Literal["any", "graphql", "token"]
+Where = Literal["any", "graphql", "token", "file"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from graphql import GraphQLError
 
-from . import search, standing
+from . import bulk, search, standing
 from .bodies import Body, rate_text
 from .store import Journey, PretendStore, Product, Visit
 
@@ -62,6 +62,12 @@ class Page:
     first: int | None = None
     after: str | None = None
     reverse: bool = False
+    is_whole: bool = False
+
+    @classmethod
+    def of(cls, info: Any, arguments: dict[str, Any]) -> Page:
+        """What was asked for; in a bulk operation that is everything, whatever was asked for."""
+        return cls(is_whole=True) if info.context is bulk.WHOLE else cls(**arguments)
 
 
 def connection(
@@ -71,10 +77,13 @@ def connection(
     key: Callable[[Record], list[Any]] | None = None,
 ) -> Node:
     """One page of records; a cursor holds the sort key, so that pages hold while records come and go."""
-    if page.first is None:
+    if page.is_whole:
+        page = replace(page, first=len(records))
+    elif page.first is None:
         raise bad_request("you must provide one of first or last")
-    if not 0 <= page.first <= PAGE_LIMIT:
+    elif not 0 <= page.first <= PAGE_LIMIT:
         raise bad_request(f"first cannot exceed {PAGE_LIMIT}")
+    assert page.first is not None
     ordered = list(reversed(records)) if page.reverse else list(records)
     keys = [key(record) for record in ordered] if key else [[place] for place in range(len(ordered))]
     start = _place(page.after, keys, page.reverse and key is not None)
@@ -111,8 +120,8 @@ def _cursor(key: list[Any]) -> str:
 def paged(records: Sequence[Record], render: Callable[[Record], Node]) -> Callable[..., Node]:
     """A connection field whose nodes are made when it is asked for."""
 
-    def resolve(_info: Any, **arguments: Any) -> Node:
-        return connection(records, render, Page(**arguments))
+    def resolve(info: Any, **arguments: Any) -> Node:
+        return connection(records, render, Page.of(info, arguments))
 
     return resolve
 

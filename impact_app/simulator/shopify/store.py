@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .bodies import Body
+from .bulk import Book
 from .faults import Fault, Where
 from .specs import SHOP_DOMAIN
 from .tokens import TokenBook
@@ -83,6 +84,7 @@ class PretendStore:
     products: dict[int, Product] = field(default_factory=dict)
     journeys: dict[int, Journey] = field(default_factory=dict)
     pixel_settings: str | None = None
+    bulk: Book = field(default_factory=Book)
     tokens: TokenBook = field(default_factory=TokenBook)
     faults: list[Fault] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)

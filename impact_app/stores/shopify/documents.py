@@ -1,6 +1,7 @@
 """Every GraphQL document sent to Shopify; a test validates each against both schema files.
 
-Only queries stand here: `api.py` repeats what got no answer, which a mutation might not survive.
+`api.py` repeats what got no answer, so what stands here must survive that: queries, and the one mutation that
+only begins an export.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ query ProductFacts($ids: [ID!]!) {
 }
 """
 
-_both = """
-fragment Both on MoneyBag {
+_both_sides = """
   shopMoney {
     amount
     currencyCode
@@ -30,11 +30,13 @@ fragment Both on MoneyBag {
     amount
     currencyCode
   }
-}
 """
 
-_line_fields = """
-fragment LineFields on LineItem {
+_both = f"""
+fragment Both on MoneyBag {{{_both_sides}}}
+"""
+
+_line_selection = """
   id
   title
   sku
@@ -63,15 +65,20 @@ fragment LineFields on LineItem {
       ...Both
     }
   }
-}
-fragment AllocationFields on DiscountAllocation {
+"""
+
+_allocation_selection = """
   allocatedAmountSet {
     ...Both
   }
   discountApplication {
     index
   }
-}
+"""
+
+_line_fields = f"""
+fragment LineFields on LineItem {{{_line_selection}}}
+fragment AllocationFields on DiscountAllocation {{{_allocation_selection}}}
 """
 
 _refund_line_fields = """
@@ -92,8 +99,7 @@ fragment RefundLineFields on RefundLineItem {
 # Not asked for: `discountedTotalSet`, `discountedUnitPriceSet`, `totalDiscountSet`, each of which leaves some
 # discounts out; the allocations are complete. `$customer` needs the scope `read_customers`, `$contact` the
 # approval for protected customer data; a field that may not be read would refuse the whole answer.
-_order_fields = """
-fragment OrderFields on Order {
+_order_selection = """
   legacyResourceId
   name
   number
@@ -112,17 +118,6 @@ fragment OrderFields on Order {
   customAttributes {
     key
     value
-  }
-  email @include(if: $contact)
-  clientIp @include(if: $contact)
-  shippingAddress @include(if: $contact) {
-    countryCodeV2
-  }
-  billingAddress @include(if: $contact) {
-    countryCodeV2
-  }
-  customer @include(if: $customer) {
-    legacyResourceId
   }
   customerJourneySummary {
     ready
@@ -151,8 +146,26 @@ fragment OrderFields on Order {
   currentTotalAdditionalFeesSet {
     ...Both
   }
-  discountApplications(first: 250) {
-    nodes {
+"""
+
+_contact_selection = """
+  email @include(if: $contact)
+  clientIp @include(if: $contact)
+  shippingAddress @include(if: $contact) {
+    countryCodeV2
+  }
+  billingAddress @include(if: $contact) {
+    countryCodeV2
+  }
+"""
+
+_customer_selection = """
+  customer @include(if: $customer) {
+    legacyResourceId
+  }
+"""
+
+_application_selection = """
       __typename
       index
       targetType
@@ -173,10 +186,9 @@ fragment OrderFields on Order {
       ... on ScriptDiscountApplication {
         title
       }
-    }
-  }
-  shippingLines(first: 50) {
-    nodes {
+"""
+
+_shipping_selection = """
       originalPriceSet {
         ...Both
       }
@@ -188,47 +200,55 @@ fragment OrderFields on Order {
           ...Both
         }
       }
-    }
-  }
-  lineItems(first: $lines) {
-    nodes {
+"""
+
+_order_fields = f"""
+fragment OrderFields on Order {{{_order_selection}{_contact_selection}{_customer_selection}
+  discountApplications(first: 250) {{
+    nodes {{{_application_selection}}}
+  }}
+  shippingLines(first: 50) {{
+    nodes {{{_shipping_selection}}}
+  }}
+  lineItems(first: $lines) {{
+    nodes {{
       ...LineFields
-    }
-    pageInfo {
+    }}
+    pageInfo {{
       hasNextPage
       endCursor
-    }
-  }
-  refunds {
+    }}
+  }}
+  refunds {{
     id
-    orderAdjustments(first: 3) {
-      nodes {
-        amountSet {
+    orderAdjustments(first: 3) {{
+      nodes {{
+        amountSet {{
           ...Both
-        }
-      }
-    }
-    refundShippingLines(first: 2) {
-      nodes {
-        subtotalAmountSet {
+        }}
+      }}
+    }}
+    refundShippingLines(first: 2) {{
+      nodes {{
+        subtotalAmountSet {{
           ...Both
-        }
-        taxAmountSet {
+        }}
+        taxAmountSet {{
           ...Both
-        }
-      }
-    }
-    refundLineItems(first: $lines) {
-      nodes {
+        }}
+      }}
+    }}
+    refundLineItems(first: $lines) {{
+      nodes {{
         ...RefundLineFields
-      }
-      pageInfo {
+      }}
+      pageInfo {{
         hasNextPage
         endCursor
-      }
-    }
-  }
-}
+      }}
+    }}
+  }}
+}}
 """
 
 #: One order with the first of its lines. Requested cost: about 90 points with 50 lines.
@@ -357,3 +377,111 @@ query RefundLines($id: ID!, $first: Int!, $after: String) {
     + _refund_line_fields
     + _both
 )
+
+_operation_fields = """
+fragment OperationFields on BulkOperation {
+  id
+  status
+  errorCode
+  createdAt
+  rootObjectCount
+  fileSize
+  url
+  query
+}
+"""
+
+#: Begins to export orders: `query` is what `bulk_orders` gives. Repeated after a lost answer, it begins a
+#: second export or is told that one is under way; neither changes anything in the store.
+BULK_RUN = (
+    """
+mutation BulkRun($query: String!) {
+  bulkOperationRunQuery(query: $query, groupObjects: false) {
+    bulkOperation {
+      ...OperationFields
+    }
+    userErrors {
+      code
+      message
+    }
+  }
+}
+"""
+    + _operation_fields
+)
+
+#: How far a bulk operation is.
+BULK_OPERATION = (
+    """
+query BulkOperation($id: ID!) {
+  bulkOperation(id: $id) {
+    ...OperationFields
+  }
+}
+"""
+    + _operation_fields
+)
+
+#: The app's latest bulk operations in this store, the newest first.
+BULK_OPERATIONS = (
+    """
+query BulkOperations {
+  bulkOperations(first: 10, query: "operation_type:query") {
+    nodes {
+      ...OperationFields
+    }
+  }
+}
+"""
+    + _operation_fields
+)
+
+
+def bulk_orders(search: str, *, customer: bool, contact: bool) -> str:
+    """The query of a bulk operation for the orders a search finds, with as much of the buyer as may be seen.
+
+    A bulk operation takes no variables, wants `edges` and `node`, and refuses a connection within a list: so
+    the refunds stand without their lines, and a refunded order has to be read by itself. No fragments.
+    Source: shopify.dev/docs/api/usage/bulk-operations/queries, seen 2026-11.
+    """
+    buyer = (_contact_selection if contact else "") + (_customer_selection if customer else "")
+    return _written_out(
+        f"""
+query BulkOrders {{
+  orders(query: "{search}") {{
+    edges {{
+      node {{
+        __typename
+        id{_order_selection}{buyer}
+        refunds {{
+          id
+        }}
+        discountApplications {{
+          edges {{
+            node {{{_application_selection}}}
+          }}
+        }}
+        shippingLines {{
+          edges {{
+            node {{
+              __typename{_shipping_selection}}}
+          }}
+        }}
+        lineItems {{
+          edges {{
+            node {{
+              __typename{_line_selection}}}
+          }}
+        }}
+      }}
+    }}
+  }}
+}}
+"""
+    )
+
+
+def _written_out(text: str) -> str:
+    """Without fragments and without conditions."""
+    text = text.replace("...AllocationFields", _allocation_selection).replace("...Both", _both_sides)
+    return text.replace(" @include(if: $contact)", "").replace(" @include(if: $customer)", "")

@@ -80,7 +80,7 @@ def fetch_order(ask: Ask, order_key: str, *, sees_customers: bool = False) -> by
     """
     if not (order_key.isascii() and order_key.isdigit()):
         return None
-    order = _whole(_Reader(ask, sees_customers), order_key)
+    order = whole_order(Reader(ask, sees_customers), order_key)
     return None if order is None else webhook_body(order)
 
 
@@ -93,7 +93,7 @@ def changed_orders(
     orders, and its index lags a little: begin the next listing some time before the greatest change seen.
     An order that changes meanwhile may come twice. Raises as `fetch_order`.
     """
-    reader = _Reader(ask, sees_customers)
+    reader = Reader(ask, sees_customers)
     query = f"updated_at:>='{_stamp(since)}' updated_at:<='{_stamp(until)}'"
     for page in _pages(reader, ORDERS_CHANGED, query, cursor):
         changes = [datetime.fromisoformat(order["updatedAt"]) for order in page["nodes"]]
@@ -107,7 +107,7 @@ def placed_orders(
 
     Shopify ends a listing after 25,000 orders. Raises as `fetch_order`.
     """
-    reader = _Reader(ask, sees_customers)
+    reader = Reader(ask, sees_customers)
     for page in _pages(reader, ORDERS_PLACED, placed_between(since, until)):
         yield from _bodies(reader, page["nodes"])
 
@@ -126,13 +126,19 @@ def placed_between(since: datetime, until: datetime) -> str:
     return f"processed_at:>='{_stamp(since)}' processed_at:<'{_stamp(until)}'"
 
 
+def look_at_one(reader: Reader, since: datetime, until: datetime) -> None:
+    """Have the reader find out how much of the buyer it may see, by the first order of that time."""
+    asked = {"query": placed_between(since, until), "first": 1, "after": None, "lines": 1}
+    reader.read(ORDERS_PLACED, asked)
+
+
 def granted_scopes(ask: Ask) -> frozenset[str]:
     """The access scopes that the merchant has granted, as Shopify has them now."""
     scopes = ask(GRANTED_SCOPES, {})["currentAppInstallation"]["accessScopes"]
     return frozenset(scope["handle"] for scope in scopes)
 
 
-def _pages(reader: _Reader, document: str, query: str, cursor: str | None = None) -> Iterator[Node]:
+def _pages(reader: Reader, document: str, query: str, cursor: str | None = None) -> Iterator[Node]:
     while True:
         asked = {"query": query, "first": ORDERS_A_PAGE, "after": cursor, "lines": LINES_AT_FIRST}
         page = reader.read(document, asked)["orders"]
@@ -142,35 +148,35 @@ def _pages(reader: _Reader, document: str, query: str, cursor: str | None = None
             return
 
 
-def _bodies(reader: _Reader, orders: Sequence[Node]) -> Iterator[bytes]:
+def _bodies(reader: Reader, orders: Sequence[Node]) -> Iterator[bytes]:
     for order in orders:
-        whole = order if _is_whole(order) else _whole(reader, order["legacyResourceId"])
+        whole = order if _is_whole(order) else whole_order(reader, order["legacyResourceId"])
         if whole is not None:
             yield webhook_body(whole)
 
 
-class _Reader:
-    """Asks with as much of the buyer as the app may see, and finds out how much that is.
+class Reader:
+    """Asks with as much of the buyer as the app may see, and finds out how much that is: `sees`.
 
     A field that may not be read refuses the whole answer, so the same is asked again without it.
     """
 
     def __init__(self, ask: Ask, sees_customers: bool) -> None:
         self.ask = ask
-        self._sees = {"customer": sees_customers, "contact": True}
+        self.sees = {"customer": sees_customers, "contact": True}
 
     def read(self, document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
         while True:
             try:
-                return self.ask(document, {**variables, **self._sees})
+                return self.ask(document, {**variables, **self.sees})
             except AccessDenied:
-                shown = next((part for part, is_seen in self._sees.items() if is_seen), None)
+                shown = next((part for part, is_seen in self.sees.items() if is_seen), None)
                 if shown is None:
                     raise
-                self._sees[shown] = False
+                self.sees[shown] = False
 
 
-def _whole(reader: _Reader, order_key: str) -> Node | None:
+def whole_order(reader: Reader, order_key: str) -> Node | None:
     """The order with all of its lines, of one moment."""
     asked = {"id": f"gid://shopify/Order/{order_key}", "lines": LINES_AT_FIRST}
     for _ in range(_READINGS):
