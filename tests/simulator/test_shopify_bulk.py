@@ -27,7 +27,9 @@ def admin() -> Iterator[RunningAdmin]:
         yield running
 
 
-def ask(admin: RunningAdmin, document: str, scopes: tuple[str, ...] = ("read_orders",), **variables: Any) -> Any:
+def ask(
+    admin: RunningAdmin, document: str, scopes: tuple[str, ...] = ("read_orders",), **variables: Any
+) -> Any:
     token = admin.store.tokens.permanent(scopes, "secret").access_token
     answer = requests.post(
         f"{admin.url}/admin/api/2026-10/graphql.json",
