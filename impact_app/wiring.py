@@ -20,7 +20,9 @@ from redis.retry import Retry
 
 from impact_app.config import Config, read_config
 from impact_app.domain.orders import Order
+from impact_app.domain.reasons import Reason
 from impact_app.http import Http
+from impact_app.ledger.acts import Acts
 from impact_app.ledger.database import Database
 from impact_app.ledger.inbox import Inbox
 from impact_app.ledger.orders import Orders
@@ -91,6 +93,10 @@ class Services:
     @cached_property
     def orders(self) -> Orders:
         return Orders(self.database)
+
+    @cached_property
+    def acts(self) -> Acts:
+        return Acts(self.database)
 
     @cached_property
     def overviews(self) -> Overviews:
@@ -164,13 +170,19 @@ class Services:
         self.wake.soon("review")
         self.wake.soon("deliver")
 
-    def replay(self, store_id: int, order_key: str) -> str | None:
+    def replay(self, store_id: int, order_key: str, by: str = "command line") -> str | None:
         """Ask one order's question again, sending even what was refused; what came of it, None if unknown."""
-        if not self.reviewer.replay(store_id, order_key):
+        if not self.reviewer.replay(store_id, order_key, by):
             return None
         self.wake.soon("deliver")
         file = self.orders.show(store_id, order_key)
         return f"Judged again: {file.summary.verdict}, {file.summary.reason}." if file else None
+
+    def replay_group(self, store_id: int, reason: Reason, detail: str | None, by: str) -> int:
+        """Have every order judged anew that one cause holds up; how many those are."""
+        asked = self.reviewer.replay_group(store_id, reason, detail, by)
+        self.wake.soon("review")
+        return asked
 
     def _shopify_placed(self, store: Store, period: Period) -> Placed:
         if self._shopify is None or self.config.shopify is None:

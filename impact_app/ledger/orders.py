@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from impact_app.domain.attention import Held
 from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
@@ -19,6 +20,15 @@ from impact_app.domain.verification import Finding, ReadBack, foremost
 from impact_app.ledger.codec import order_from, order_text, reported_from
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import attempts, conversions, deliveries, orders, steps, stores
+
+#: Stands for the version of an order that somebody asked to be judged anew: older than any.
+ASKED_FOR = -1
+
+#: Orders that wait for a person.
+_IS_HELD = sa.or_(
+    orders.c.verdict == Verdict.ATTENTION.value,
+    sa.and_(orders.c.verdict == Verdict.WAITING.value, orders.c.reason == Reason.NOT_CONFIGURED.value),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +253,39 @@ class Orders:
                 steps=_steps(connection, row.id),
             )
 
-    def outdated(self, limit: int) -> Sequence[tuple[int, str]]:
-        """Store and platform id of orders that wait or need attention, judged under older settings."""
+    def held(self, store_id: int) -> Sequence[Held]:
+        """The orders that a person must set free, counted by reason, detail and currency."""
+        by = (orders.c.reason, orders.c.detail, orders.c.currency)
         query = (
-            sa.select(orders.c.store_id, orders.c.order_key)
+            sa.select(
+                *by,
+                sa.func.count().label("orders"),
+                sa.func.sum(orders.c.net_minor).label("net_minor"),
+                sa.func.min(orders.c.placed_at).label("since"),
+            )
+            .where(orders.c.store_id == store_id, _IS_HELD)
+            .group_by(*by)
+        )
+        with self._database.read() as connection:
+            return [
+                Held(
+                    Reason(row.reason),
+                    row.detail,
+                    row.currency,
+                    row.orders,
+                    int(row.net_minor or 0),
+                    row.since,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def outdated(self, limit: int) -> Sequence[tuple[int, str, bool]]:
+        """Store and platform id of orders that wait or need attention, judged under older settings.
+
+        With each goes whether somebody asked for it, so that even what was refused is sent.
+        """
+        query = (
+            sa.select(orders.c.store_id, orders.c.order_key, orders.c.rules_version)
             .join(stores, stores.c.id == orders.c.store_id)
             .where(orders.c.verdict.in_([Verdict.WAITING.value, Verdict.ATTENTION.value]))
             .where(orders.c.rules_version < stores.c.rules_version, stores.c.state == "connected")
@@ -254,7 +293,10 @@ class Orders:
             .limit(limit)
         )
         with self._database.read() as connection:
-            return [(row.store_id, row.order_key) for row in connection.execute(query)]
+            return [
+                (row.store_id, row.order_key, row.rules_version == ASKED_FOR)
+                for row in connection.execute(query)
+            ]
 
 
 def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | None:
@@ -390,6 +432,14 @@ def mark(
         .where(orders.c.id == row_id)
         .values(verdict=verdict.value, reason=reason.value, detail=detail, judged_at=now)
     )
+
+
+def ask_for(connection: sa.Connection, store_id: int, reason: Reason, detail: str | None) -> int:
+    """Have all orders judged anew that one cause holds up; how many. `detail` None: whatever theirs is."""
+    query = sa.update(orders).where(orders.c.store_id == store_id, orders.c.reason == reason.value, _IS_HELD)
+    if detail is not None:
+        query = query.where(orders.c.detail == detail)
+    return connection.execute(query.values(rules_version=ASKED_FOR)).rowcount
 
 
 def pass_over(connection: sa.Connection, store_id: int, order_key: str, rules_version: int) -> None:

@@ -352,6 +352,20 @@ products = sa.Table(
     sa.Column("looked_up_at", Utc, nullable=False),
 )
 
+#: What people did by hand; order_key NULL: to many orders at once, as the detail says.
+acts = sa.Table(
+    "acts",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    sa.Column("act", sa.String(24), nullable=False),
+    sa.Column("by", sa.String(255), nullable=False),
+    sa.Column("at", Utc, nullable=False),
+    sa.Column("order_key", sa.String(64)),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Index("ix_acts_order", "store_id", "order_key"),
+)
+
 #: What customers and platforms asked to be done with personal data, and when it was done.
 privacy_requests = sa.Table(
     "privacy_requests",

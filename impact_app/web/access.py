@@ -48,6 +48,7 @@ class Visit:
     """A proved visitor of one store. `link_values` go into every link, `form_values` into every form.
 
     api_key   which app of Shopify's App Bridge speaks for; "" outside Shopify's admin
+    who       how this visitor stands in the record of what was done by hand
     """
 
     store: Store
@@ -55,6 +56,7 @@ class Visit:
     api_key: str
     link_values: dict[str, str]
     form_values: dict[str, str]
+    who: str
 
 
 def services() -> Services:
@@ -75,7 +77,7 @@ def password_visit(store_id: int) -> Visit:
     store = services().stores.get(store_id) if store_id <= LARGEST_ID else None
     if store is None:
         abort(404, "There is no such store here.")
-    return Visit(store, "password", "", {}, {"csrf_token": form_token()})
+    return Visit(store, "password", "", {}, {"csrf_token": form_token()}, "admin password")
 
 
 def embedded_visit() -> Visit:
@@ -149,7 +151,8 @@ def _embedded(store: Store, holder: Holder) -> Visit:
     if g.locale:
         kept["locale"] = language()
     forms = {"ticket": tickets().issue(holder, "form", now)}
-    return Visit(store, "embedded", shopify_config().api_key, {**links, **kept}, {**forms, **kept})
+    who = f"Shopify user {holder.user_id}"
+    return Visit(store, "embedded", shopify_config().api_key, {**links, **kept}, {**forms, **kept}, who)
 
 
 def _ask_again(shop: str | None) -> HTTPException:

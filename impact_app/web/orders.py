@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import abort, render_template, request
 
-from impact_app.domain.reasons import Verdict
+from impact_app.domain.reasons import Reason, Verdict
 from impact_app.web.access import LARGEST_ID, here, services
 from impact_app.web.pages import Notice, pages
 
@@ -22,10 +22,14 @@ def orders() -> str:
     verdict = request.args.get("verdict", "")
     if verdict and verdict not in set(Verdict):
         abort(404, "There is no such verdict.")
+    reason = request.args.get("reason", "")
+    if reason and reason not in set(Reason):
+        abort(404, "There is no such reason.")
     search = _plain(request.args.get("search", ""))
     found = services().orders.list(
         store.id,
         verdict=verdict or None,
+        reason=reason or None,
         search=search or None,
         limit=PAGE_SIZE + 1,
         before_id=_before(request.args.get("before", "")),
@@ -39,6 +43,7 @@ def orders() -> str:
         counts=counts,
         all_orders=sum(counts.values()),
         verdict=verdict,
+        reason=reason,
         search=search,
         is_first="before" not in request.args,
     )
@@ -53,7 +58,9 @@ def order(order_key: str) -> str:
 def replay(order_key: str) -> str:
     """Ask an order's question again, and show what came of it."""
     store = here().store
-    came_of_it = services().replay(store.id, order_key) if _plain(order_key) == order_key else None
+    came_of_it = (
+        services().replay(store.id, order_key, here().who) if _plain(order_key) == order_key else None
+    )
     if came_of_it is None:
         abort(404, "There is no such order in this store.")
     log.info("order.replayed", store=store.id)

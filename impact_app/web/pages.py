@@ -16,7 +16,12 @@ from impact_app.web.access import embedded_visit, password_visit
 pages = Blueprint("store", __name__)
 
 #: The pages that every page links to, in order: the function's name and the title.
-NAVIGATION = [("overview", "Overview"), ("orders", "Orders"), ("settings", "Settings")]
+NAVIGATION = [
+    ("overview", "Overview"),
+    ("orders", "Orders"),
+    ("attention", "Attention"),
+    ("settings", "Settings"),
+]
 
 _FORM_LIMIT = 64 * 1024
 

@@ -59,6 +59,8 @@ PAGES = {
     ("GET", "orders"): 200,
     ("GET", "order"): 404,
     ("POST", "replay"): 404,
+    ("GET", "attention"): 200,
+    ("POST", "replay_group"): 404,
     ("GET", "settings"): 200,
     ("POST", "save_settings"): 422,
 }
