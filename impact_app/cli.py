@@ -22,11 +22,12 @@ from redis import RedisError
 
 from impact_app.domain.events import OrderSeen, Unreadable
 from impact_app.domain.mapping import PartnerCode, Target
-from impact_app.domain.money import plain
+from impact_app.domain.money import Money, plain, total
 from impact_app.domain.orders import Order
 from impact_app.domain.reasons import EXPLANATIONS, Reason
 from impact_app.domain.remap import Change, totals
 from impact_app.domain.rules import RuleError, Rules, read_rules
+from impact_app.domain.takeover import Match
 from impact_app.domain.verification import ReadBack
 from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.ledger.schema import NewerSchema
@@ -37,9 +38,12 @@ from impact_app.pipeline.preview import preview as preview_order
 from impact_app.pipeline.preview import unwrapped
 from impact_app.pipeline.process import Period, Unlisted
 from impact_app.pipeline.sweep import sweep as sweep_line
+from impact_app.pipeline.takeover import Found
+from impact_app.pipeline.verify import NotNow
 from impact_app.stores.shopify.errors import ShopifyError
 from impact_app.stores.shopify.shop import shop_domain
 from impact_app.terminal import progress, table
+from impact_app.transports.api.lookups import NotAnswered
 from impact_app.wiring import Services
 
 _P = ParamSpec("_P")
@@ -58,6 +62,8 @@ def register(app: Flask) -> None:
         orders,
         backfill,
         remap,
+        shadow,
+        takeover,
         sweep,
         up,
         worker,
@@ -491,12 +497,87 @@ def _changes(changes: Sequence[Change]) -> Iterable[str]:
             f"{one.number}\t{one.order_key}\t{one.kind}\t{was.verdict} {was.reason} {was.amount.text} -> "
             f"{becomes.verdict} {becomes.reason} {becomes.amount.text} {becomes.amount.currency}"
         )
-    for total in totals(changes):
-        difference = (total.after - total.before).amount
-        sums = f"{total.before.text} -> {total.after.text} {total.currency} ({difference:+f})"
-        yield f"{total.kind}: {total.orders} orders, {sums}"
+    for one_kind in totals(changes):
+        difference = (one_kind.after - one_kind.before).amount
+        sums = f"{one_kind.before.text} -> {one_kind.after.text} {one_kind.currency} ({difference:+f})"
+        yield f"{one_kind.kind}: {one_kind.orders} orders, {sums}"
     if not changes:
         yield "No order would change."
+
+
+@click.command()
+@click.argument("store_name", metavar="STORE")
+@click.option("--since", type=_Moment(), required=True, help="First day (UTC) or moment.")
+@click.option("--adopt", "is_adopted", is_flag=True, help="Take up actions that hold exactly the order.")
+@with_appcontext
+@_plainly
+def takeover(store_name: str, since: datetime, is_adopted: bool) -> None:
+    """List what another app booked for STORE, and report none of these orders a second time."""
+    line = _line()
+    store, until = _store(line, store_name), line.clock()
+    listed, actions = _asked(lambda: line.takeover.list_actions(store, since, until))
+    found = line.takeover.recognise(store, since, until, listed)
+    for text in _taken_over(found):
+        click.echo(text)
+    if is_adopted:
+        adopted = _asked(lambda: line.takeover.adopt(store, found.booked, actions))
+        click.echo(f"Adopted, so that refunds and edits follow: {len(adopted)} of {len(found.booked)}.")
+
+
+def _asked(question: Callable[[], _R]) -> _R:
+    try:
+        return question()
+    except NotAnswered as fault:
+        raise click.ClickException(str(fault)) from None
+    except NotNow as fault:
+        raise click.ClickException(
+            "The account may not be asked now: conversions are posted first, and look-ups have a share of "
+            f"each hour. Repeat this after {fault.until:%Y-%m-%d %H:%M:%S} UTC; what was listed is kept."
+        ) from None
+
+
+def _taken_over(found: Found) -> Iterable[str]:
+    for title, some in (("booked elsewhere", found.booked), ("BOOKED TWICE", found.doubled)):
+        for key, booking in some:
+            yield f"{key}\t{title}\t{booking}"
+    for booking in found.strange:
+        yield f"\tno order known here\t{booking}"
+    yield f"Actions listed: {found.listed}, of which this app reported {found.ours}."
+    yield f"Orders that others reported, and that are left out: {len(found.booked)}."
+    yield f"Orders that this app reported as well: {len(found.doubled)}."
+    yield f"Actions of orders not known here: {len(found.strange)}."
+
+
+@click.command()
+@click.argument("store_name", metavar="STORE")
+@click.option("--since", type=_Moment(), help="First day (UTC) or moment; 30 days ago by default.")
+@with_appcontext
+@_plainly
+def shadow(store_name: str, since: datetime | None) -> None:
+    """Hold what shadow mode would have sent for STORE against the actions that impact.com has."""
+    line = _line()
+    store, until = _store(line, store_name), line.clock()
+    start = since or until - timedelta(days=30)
+    _, actions = _asked(lambda: line.takeover.list_actions(store, start, until))
+    compared = line.takeover.compare_shadow(store, start, until, actions)
+    for one in compared:
+        click.echo(f"{one.order}\t{one.match}\t{_sum(one.ours)}\t{_sum(one.theirs)}\t{one.action_id}")
+    for match in Match:
+        group = [one for one in compared if one.match is match]
+        ours, theirs = ([one.ours for one in group], [one.theirs for one in group])
+        click.echo(f"{match}: {len(group)} orders, ours {_sums(ours)}, impact.com's {_sums(theirs)}")
+
+
+def _sum(amount: Money | None) -> str:
+    return "-" if amount is None else f"{amount.text} {amount.currency}"
+
+
+def _sums(amounts: Iterable[Money | None]) -> str:
+    """The sum of each currency."""
+    known = [one for one in amounts if one is not None]
+    currencies = sorted({one.currency for one in known})
+    sums = (total((one for one in known if one.currency == name), name) for name in currencies)
+    return ", ".join(map(_sum, sums)) or "-"
 
 
 @click.command()

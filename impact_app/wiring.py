@@ -49,6 +49,7 @@ from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
+from impact_app.pipeline.takeover import Takeover
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
 from impact_app.pipeline.verify import Verifier
 from impact_app.pipeline.wake import Wake
@@ -143,6 +144,10 @@ class Services:
         return Backfill(
             self.database, self.stores, self.platforms, self.clock, lambda: self.wake.soon("deliver")
         )
+
+    @cached_property
+    def takeover(self) -> Takeover:
+        return Takeover(self.database, self.stores, Checks(self.database), self.impact, self.clock)
 
     @cached_property
     def remapper(self) -> Remapper:

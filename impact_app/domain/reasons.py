@@ -33,6 +33,7 @@ class Reason(StrEnum):
     DRAFT_WITHOUT_CLICK = "draft_without_click"
     SUBSCRIPTION_RENEWAL = "subscription_renewal"
     FORMER_APP = "former_app"
+    BOOKED_ELSEWHERE = "booked_elsewhere"
     NO_CLICK_OR_CODE = "no_click_or_code"
     NO_CLICK = "no_click"
     NO_ATTRIBUTION_KEY = "no_attribution_key"
@@ -121,6 +122,11 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         _W,
         "The order carries the former app's mark and was placed before this app took over.",
         "The former app reported it; a second report would pay the partner twice.",
+    ),
+    Reason.BOOKED_ELSEWHERE: Explanation(
+        _W,
+        "impact.com already holds an action for this order that this app did not report.",
+        "It is not sent: a second report would pay the partner twice. Whoever reported it changes it, too.",
     ),
     Reason.NO_CLICK_OR_CODE: Explanation(_W, "The order carries neither a click nor a promo code.", _STAYS),
     Reason.NO_CLICK: Explanation(_W, "The order carries no click, and the rules ask for one.", _STAYS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -97,29 +97,40 @@ def of_withheld(order: Order, reason: Reason, found: Plan) -> Change | None:
 
 
 def of_reported(
-    order: Order, reported: Reported, was: Plan, found: Plan, *, as_new: Plan, is_final: bool
+    order: Order,
+    reported: Mapping[int, Reported],
+    was: Plan,
+    found: Plan,
+    *,
+    as_new: Plan,
+    final: Collection[int],
 ) -> Change | None:
     """What other rules mean for an order that impact.com holds.
 
+    reported  its conversions by part; the plans tell the next step of one of them
     was       the plan under the rules it is judged by so far; what that would do anyway is no change
     found     the plan under the other rules; `as_new` the same, had it never been reported
-    is_final  impact.com takes no change of it any more
+    final     parts of which impact.com takes no change any more
     """
     before, after = _outcome(was, reported), _outcome(found, reported)
-    stands = Mapped(Verdict.REPORTED, was.reason, held(before))
+    stands = Mapped(Verdict.REPORTED, was.reason, _held(before))
+    changed = [part for part in after if after[part] != before.get(part)]
     if before != after:
-        reason = Reason.REVERSED if after.is_reversed else Reason.UNCHANGED
-        kind = Kind.TAKE_BACK if after.is_reversed else Kind.CHANGE
-        becomes = Mapped(Verdict.REPORTED, reason, held(after))
-        return _change(order, Kind.TOO_LATE if is_final else kind, stands, becomes)
-    if as_new.step is None and as_new.reason in _CHOSEN and not before.is_reversed:
-        return _change(order, Kind.KEPT, stands, Mapped(Verdict.WITHHELD, as_new.reason, held(before)))
+        is_gone = all(one.is_reversed for one in after.values())
+        kind = Kind.TAKE_BACK if is_gone else Kind.CHANGE
+        becomes = Mapped(Verdict.REPORTED, Reason.REVERSED if is_gone else Reason.UNCHANGED, _held(after))
+        is_late = bool(changed) and all(part in final for part in changed)
+        return _change(order, Kind.TOO_LATE if is_late else kind, stands, becomes)
+    is_kept = any(not one.is_reversed for one in before.values())
+    if as_new.step is None and as_new.reason in _CHOSEN and is_kept:
+        return _change(order, Kind.KEPT, stands, Mapped(Verdict.WITHHELD, as_new.reason, _held(before)))
     return None
 
 
-def held(reported: Reported) -> Money:
-    """What a partner is paid on: the sum of the items, nothing once it is reversed."""
-    return total((item.amount for item in reported.items), reported.currency)
+def _held(reported: Mapping[int, Reported]) -> Money:
+    """What a partner is paid on: the sum of all items, nothing of what is reversed."""
+    items = [item.amount for one in reported.values() for item in one.items]
+    return total(items, next(iter(reported.values())).currency)
 
 
 def totals(changes: Iterable[Change]) -> list[Total]:
@@ -144,9 +155,8 @@ def totals(changes: Iterable[Change]) -> list[Total]:
 _RANK = {kind: at for at, kind in enumerate(Kind)}
 
 
-def _outcome(found: Plan, reported: Reported) -> Reported:
-    """What the order's first conversion becomes; one of items added later is no change of it."""
-    return found.step.result if found.step and found.part == 1 else reported
+def _outcome(found: Plan, reported: Mapping[int, Reported]) -> Mapping[int, Reported]:
+    return {**reported, found.part: found.step.result} if found.step else reported
 
 
 def _change(order: Order, kind: Kind, before: Mapped, after: Mapped) -> Change:

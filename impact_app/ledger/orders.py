@@ -16,8 +16,8 @@ from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import Reason, Verdict
-from impact_app.domain.verification import Finding, ReadBack, foremost
-from impact_app.ledger.codec import order_from, order_text, reported_from
+from impact_app.domain.verification import Action, Finding, ReadBack, foremost
+from impact_app.ledger.codec import order_from, order_text, reported_from, reported_value
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import attempts, conversions, deliveries, orders, steps, stores
 
@@ -368,6 +368,40 @@ def standings(connection: sa.Connection, store_id: int, order_keys: Sequence[str
         )
         for row in rows
     }
+
+
+def adopt(
+    connection: sa.Connection,
+    row_id: int,
+    account_sid: str,
+    reported: Reported,
+    action: Action,
+    rules_version: int,
+    now: datetime,
+) -> None:
+    """Take an action that somebody else reported as what this app reported of an order."""
+    connection.execute(
+        sa.insert(conversions).values(
+            order_row_id=row_id,
+            account_sid=account_sid,
+            event_type_id=reported.event_type_id,
+            network_order_id=reported.order_id,
+            reported=reported_value(reported),
+            rules_version=rules_version,
+            accepted_at=action.created_at or now,
+            changed_at=now,
+            checked_at=now,
+            finding=Finding.CREDITED.value,
+            action_id=action.id,
+            partner_id=action.partner_id,
+            partner_name=action.partner_name,
+            action_state=action.state[:16],
+            action_amount=f"{action.amount:f}"[:40],
+            action_currency=action.currency[:8],
+            payout=f"{action.payout:f}"[:40],
+            locking_date=action.locking_date,
+        )
+    )
 
 
 def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime) -> None:

@@ -21,11 +21,12 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import Reason, Verdict
 from impact_app.domain.receipts import PATIENCE, Outcome, Receipt, wait
 from impact_app.domain.verification import next_look
-from impact_app.ledger.codec import reported_from, reported_value
+from impact_app.ledger.codec import order_from, reported_from, reported_value
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, attempts, conversions, orders, steps, stores
 
@@ -271,6 +272,20 @@ def write(
             trying_since=now,
         )
     )
+
+
+def shadow_calls(
+    connection: sa.Connection, store_id: int, since: datetime, until: datetime
+) -> list[tuple[Order, Reported]]:
+    """Orders of a time judged in shadow mode, each with what impact.com would hold of it."""
+    rows = connection.execute(
+        sa.select(orders.c.snapshot, steps.c.outcome_reported)
+        .join(steps, steps.c.order_row_id == orders.c.id)
+        .where(orders.c.store_id == store_id, orders.c.reason == Reason.SHADOW.value)
+        .where(orders.c.placed_at >= since, orders.c.placed_at <= until, steps.c.state == "shadow")
+        .order_by(orders.c.id)
+    )
+    return [(order_from(row.snapshot), reported_from(row.outcome_reported)) for row in rows]
 
 
 def replace(connection: sa.Connection, step_id: int, now: datetime) -> bool:

@@ -324,6 +324,30 @@ sa.Index(
 )
 sa.Index("ix_steps_order", steps.c.order_row_id)
 
+#: Actions that impact.com lists and this app did not report, as by the app that was here before.
+unknown_actions = sa.Table(
+    "unknown_actions",
+    metadata,
+    _id(),
+    # from impact.com, as last listed; amount is a decimal as text, exactly as told
+    sa.Column("account_sid", sa.String(64), nullable=False),
+    sa.Column("campaign_id", sa.String(10), nullable=False),
+    sa.Column("action_id", sa.String(255), nullable=False),
+    sa.Column("network_order_id", sa.String(255), nullable=False),
+    sa.Column("event_type_id", sa.String(255), nullable=False),
+    sa.Column("event_date", Utc),
+    sa.Column("amount", sa.String(40), nullable=False),
+    sa.Column("currency", sa.String(8), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("partner_id", sa.String(255), nullable=False),
+    # ours; resolved_at NULL: still nobody's
+    sa.Column("first_seen", Utc, nullable=False),
+    sa.Column("last_seen", Utc, nullable=False),
+    sa.Column("resolved_at", Utc),
+    sa.UniqueConstraint("account_sid", "action_id"),
+)
+sa.Index("ix_unknown_actions_order", unknown_actions.c.account_sid, unknown_actions.c.network_order_id)
+
 #: Each call made, whatever came of it.
 attempts = sa.Table(
     "attempts",

@@ -18,8 +18,9 @@ from impact_app.domain.plan import Context, Held, Limits, Modify, Plan, Restore,
 from impact_app.domain.privacy import trimmed
 from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.rules import Rules, read_rules
+from impact_app.domain.takeover import Booking, is_of, names_of
 from impact_app.domain.verification import NOBODY_PAID, NOT_BOOKED
-from impact_app.ledger import orders, outbox, stores
+from impact_app.ledger import orders, outbox, stores, unknown_actions
 from impact_app.ledger.orders import Booked, Judged, Known
 from impact_app.ledger.outbox import Kind, NewStep, OpenStep
 from impact_app.ledger.stores import Store
@@ -67,6 +68,11 @@ def _judge(
     if found.step is not None and not (store.account_sid and store.has_auth_token):
         # A rule may name campaign and event type by itself, but there is nobody to call as.
         found = replace(found, step=None, verdict=Verdict.WAITING, reason=Reason.NOT_CONFIGURED)
+    booked = None if store.is_shadow or not _is_first(found, known) else booking_of(connection, store, order)
+    if booked is not None:
+        found = replace(
+            found, step=None, verdict=Verdict.WITHHELD, reason=Reason.BOOKED_ELSEWHERE, detail=str(booked)
+        )
     verdict, reason, detail = found.verdict, found.reason, found.detail
     if waiting is not None and waiting.state == "in_flight":
         # Its answer decides; the order is judged again as soon as that is in.
@@ -175,6 +181,16 @@ def _put(
     if wanted is not None:
         outbox.write(connection, store.id, known.row_id, store.account_sid or "", wanted, now)
     return found.verdict, found.reason, found.detail
+
+
+def booking_of(connection: sa.Connection, store: Store, order: Order) -> Booking | None:
+    """What somebody else reported of an order, as far as actions were listed; None: nothing is known."""
+    named = unknown_actions.bookings(connection, store.account_sid or "", names_of(order))
+    return next((one for one in named if is_of(order, one)), None)
+
+
+def _is_first(found: Plan, known: Known) -> bool:
+    return isinstance(found.step, Submit) and known.reported is None
 
 
 def _is_left_to_others(known: Known, waiting: OpenStep | None, *, insist: bool) -> bool:

@@ -123,14 +123,20 @@ class Remapper:
             is_meant = one.reason is not Reason.SHADOW or chosen.with_shadow or chosen.keys
             if one.verdict is not Verdict.WITHHELD or not is_meant:
                 return None
-            return of_withheld(known.order, one.reason, judge.foreseen(store, known, rules, now))
+            found = of_withheld(known.order, one.reason, judge.foreseen(store, known, rules, now))
+            is_taken = found is not None and judge.booking_of(connection, store, known.order) is not None
+            return None if is_taken else found
         _, current = judge.rules_for(connection, store, known)
-        locks = known.read_back.locking_date if known.read_back else None
+        final = {
+            one.part
+            for one in known.conversions
+            if one.read_back.locking_date is not None and one.read_back.locking_date <= now
+        }
         return of_reported(
             known.order,
-            known.reported,
+            {one.part: one.reported for one in known.conversions},
             judge.foreseen(store, known, current, now),
             judge.foreseen(store, known, rules, now),
             as_new=judge.foreseen(store, known, rules, now, as_new=True),
-            is_final=locks is not None and locks <= now,
+            final=final,
         )

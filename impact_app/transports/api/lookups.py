@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
-from impact_app.domain.verification import Action, Submission
+from impact_app.domain.verification import Action, ActionItem, Submission
 from impact_app.http import Answer, NoAnswer, NotConnected
 from impact_app.transports.api.request import Call, Form
 from impact_app.transports.api.response import receipt
@@ -83,6 +83,21 @@ def actions(
         found.extend(_window(api, (account_sid, auth_token), campaign_id, start, until, now))
         start = until + timedelta(seconds=1)
     return found
+
+
+def action_items(
+    api: Asks, account_sid: str, auth_token: str, action_id: str, *, now: datetime
+) -> tuple[ActionItem, ...]:
+    """The items of one action. Raises `NotAnswered`, with status 404 where there is no such action."""
+    path = f"/Advertisers/{account_sid}/Actions/{quote(action_id, safe='')}/Items"
+    body = _asked(api, Call("GET", path, ()), account_sid, auth_token, now)
+    records = body.get("ActionItems")
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise NotAnswered("impact.com's answer is not a list of items.", 200)
+    return tuple(
+        ActionItem(_text(record, "Sku"), int(_amount(record, "Quantity")), _amount(record, "SaleAmount"))
+        for record in records
+    )
 
 
 def _window(
