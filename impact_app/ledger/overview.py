@@ -65,7 +65,8 @@ class Overviews:
             .subquery()
         )
         query = sa.select(latest.c.created_at, conversions.c.accepted_at).join(
-            conversions, conversions.c.order_row_id == latest.c.id
+            conversions,
+            sa.and_(conversions.c.order_row_id == latest.c.id, conversions.c.part == 1),
         )
         found = [0] * (len(WAITS) + 1)
         with self._database.read() as connection:

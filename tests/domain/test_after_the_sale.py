@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from impact_app.domain.orders import Payment
-from impact_app.domain.plan import Modify, Reported, ReportedItem, Reverse
+from impact_app.domain.plan import Modify, Reported, ReportedItem, Restore, Reverse
 from impact_app.domain.reasons import Reason, Verdict
+from impact_app.domain.rules import default_text
 from impact_app.simulator.shopify.orders import cancel, edit, refund
-from tests.domain.shop import Body, asked, body, form, line, money, off, percent, read, reported
+from tests.domain.shop import Body, asked, body, form, items, line, money, off, percent, read, reported
 
 D = Decimal
 
@@ -180,6 +184,58 @@ def test_money_back_before_the_report_reduces_what_is_reported() -> None:
     assert [sent["ItemSubTotal1"], sent["ItemSubTotal2"]] == ["27.00", "18.00"]
 
 
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(
+    prices=st.lists(st.integers(1, 10**7), min_size=1, max_size=30),
+    part=st.fractions(0, 1),
+    currency=st.sampled_from(("USD", "JPY", "KWD")),
+)
+def test_whatever_is_given_back_is_spread_exactly(prices: list[int], part: Fraction, currency: str) -> None:
+    """The shares add up to the amount, none exceeds its line, and the same order gives the same shares."""
+    digits = {"USD": 2, "JPY": 0, "KWD": 3}[currency]
+    amounts = [D(price).scaleb(-digits) for price in prices]
+    given_back = D(int(sum(prices) * part)).scaleb(-digits)
+    lines = [line(str(amount), 1, f"SKU-{at}") for at, amount in enumerate(amounts)]
+    after = read(refund(body(*lines, currency=currency), adjustment=given_back)[1])
+    after = replace(after, payment=Payment.PAID)
+    found = asked(after, reported(read(body(*lines, currency=currency))))
+    left = [item.given_back.amount for item in found.figures]
+    assert sum(left) == given_back
+    assert all(0 <= taken <= amount for taken, amount in zip(left, amounts, strict=True))
+    assert [item.net.amount for item in found.figures] == [
+        amount - taken for amount, taken in zip(amounts, left, strict=True)
+    ]
+    assert asked(after).figures == found.figures
+
+
+def test_what_is_given_back_spares_gift_cards_and_shipping() -> None:
+    """A gift card keeps its worth: all of the 10.00 is borne by the towel of 30.00."""
+    raw = body(line("30.00", 1, "A"), line("25.00", 1, "CARD", gift_card=True), shipping=D("5.00"))
+    found = asked(read(refund(raw, adjustment=D("10.00"))[1]), reported(read(raw)))
+    assert isinstance(found.step, Modify)
+    assert found.step.items == (ReportedItem("A", 1, money("20.00")),)
+
+
+def test_what_is_given_back_with_tax_reported_is_taken_off_as_it_is() -> None:
+    """119.00 with tax reported: 11.90 back leaves 107.10, whether prices contain it or not."""
+    for contained, price in ((True, "119.00"), (False, "100.00")):
+        raw = body(line(price, 1, "A", tax="0.19"), taxes_included=contained)
+        after = read(refund(raw, adjustment=D("11.90"))[1])
+        sent = form(asked(after, reported(read(raw), include="tax"), include="tax"))
+        assert sent["Amount"] == f"{D('119.00') - D('11.90')}"
+
+
+def test_an_amount_without_a_sign_is_given_back_where_the_refund_is_nothing_else() -> None:
+    raw = two_lines()
+    after = refund(raw, adjustment=D("10.00"))[1]
+    (adjustment,) = after["refunds"][0]["order_adjustments"]
+    for side in adjustment["amount_set"].values():
+        side["amount"] = side["amount"].removeprefix("-")
+    given = read(after).given_back
+    assert given is not None
+    assert given.shop == money("10.00")
+
+
 def test_what_was_kept_of_a_returned_item_is_not_taken_from_the_others() -> None:
     """B is worth 20.00; 15.00 came back for it first, the other 5.00 later: A keeps its 30.00."""
     raw = two_lines()
@@ -289,6 +345,55 @@ def test_one_sku_on_two_lines_is_changed_as_one_item() -> None:
     assert held.items == (ReportedItem("A", 3, money("32.00")),)
     sent = form(asked(read(refund(raw, {ids(raw)[0]: 1})[1]), held))
     assert (sent["Sku"], sent["Quantity"], sent["Amount"]) == ("A", "2", "22.00")
+
+
+def test_a_reversed_order_that_counts_again_is_brought_back_by_a_reset() -> None:
+    raw = two_lines()
+    held = reported(read(raw))
+    gone = replace(held, items=(), is_reversed=True)
+    found = asked(read(raw), gone)
+    assert isinstance(found.step, Restore)
+    assert form(found) == {"ActionTrackerId": "9876", "OrderId": "450789469", "Reason": "RESET"}
+    assert (found.step.result, found.why) == (held, "order_restored")
+    assert asked(read(raw), found.step.result).step is None
+
+
+@pytest.mark.parametrize("status", ["pending", "partially_paid", "refunded", "voided"])
+def test_a_reversed_order_is_brought_back_only_once_it_is_paid(status: str) -> None:
+    raw = two_lines()
+    gone = replace(reported(read(raw)), items=(), is_reversed=True)
+    found = asked(read({**raw, "financial_status": status}), gone)
+    assert (found.step, found.reason) == (None, Reason.REVERSED)
+
+
+def test_the_number_of_a_second_conversion_has_room_for_what_follows() -> None:
+    """A name of 64 characters gives way to its suffix."""
+    raw = {**two_lines(), "name": "#" + "9" * 63}
+    held = reported(read(raw), order_id="name")
+    after = {**edit(raw, add=[line("5.00", 1, "NEW")])[1], "financial_status": "paid"}
+    found = asked(read(after), held, order_id="name", added_items="second_conversion")
+    assert form(found)["OrderId"] == "#" + "9" * 61 + "-2"
+    assert (found.part, found.why) == (2, "items_added")
+
+
+def test_a_second_conversion_goes_where_the_first_one_went() -> None:
+    raw = two_lines()
+    after = {**edit(raw, add=[line("5.00", 1, "NEW")])[1], "financial_status": "paid"}
+    rules = {"added_items": "second_conversion", "routes": "country=US -> 5:6"}
+    sent = form(asked(read(after), reported(read(raw)), **rules))
+    assert (sent["CampaignId"], sent["EventTypeId"], sent["OrderId"]) == ("1000", "9876", "450789469-2")
+    assert items(sent) == [("NEW", 1, D("5.00"), D(0))]
+
+
+def test_the_codes_that_hold_without_a_rule() -> None:
+    """The dispositions that impact.com's list gives for each case."""
+    found = {name: default_text(f"code_{name}") for name in ("refund", "cancel", "fraud", "test")}
+    assert found == {
+        "refund": "ITEM_RETURNED",
+        "cancel": "REJECTED",
+        "fraud": "CONS_FRAUD",
+        "test": "TEST_ACTION",
+    }
 
 
 def test_kept_shipping_keeps_the_action_where_shipping_counts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from alembic.runtime.migration import MigrationContext
 
 from impact_app.ledger.database import Database
 from impact_app.ledger.schema import NewerSchema, alembic_config, upgrade
-from impact_app.ledger.tables import metadata
+from impact_app.ledger.tables import conversions, metadata
+from impact_app.simulator.shopify.orders import LineSpec, cancel, refund
 from tests.line import Bench, both_databases
 from tests.servers import drop_database, make_database
 
@@ -71,6 +73,26 @@ def test_down_to_nothing_and_up_again_with_rows(bench: Bench) -> None:
     bench.connect()
     bench.pay()
     assert bench.run() == 1
+
+
+@both_databases
+def test_what_was_reported_before_is_the_first_conversion_of_its_order(bench: Bench) -> None:
+    """Upgraded with rows: part 1, with as many changes as were accepted, and followed as before."""
+    bench.connect()
+    body = bench.pay(LineSpec(price=Decimal("10.00"), quantity=3))
+    assert bench.run() == 1
+    _, less = refund(body, {body["line_items"][0]["id"]: 1})
+    bench.deliver_body("orders/updated", less)
+    assert bench.run() == 1
+    database = bench.line.database
+    with database.write() as connection:
+        command.downgrade(alembic_config(connection), "0004")
+    upgrade(database)
+    (row,) = bench.rows(conversions)
+    assert (row.part, row.changes, bench.reported(body)) == (1, 1, 2 * Decimal("10.00"))
+    bench.deliver_body("orders/cancelled", cancel(less))
+    assert bench.run() == 1
+    assert [(row.part, row.changes) for row in bench.rows(conversions)] == [(1, 2)]
 
 
 def test_processes_that_upgrade_at_once_wait_for_one_another(empty: str) -> None:
