@@ -111,8 +111,12 @@ def running_demo(told: Console, setup: Setup | None = None) -> Iterator[Stage]:
         admin = stack.enter_context(running_admin(store))
         environment = _environment(folder, store, network, admin)
         config = read_config(environment)
-        webhooks = f"http://127.0.0.1:{config.port}/shopify/webhooks"
-        shop = stack.enter_context(running_storefront(webhook_url=webhooks, secret=secret, shop_domain=SHOP))
+        app = f"http://127.0.0.1:{config.port}"
+        shop = stack.enter_context(
+            running_storefront(
+                webhook_url=f"{app}/shopify/webhooks", app_url=app, secret=secret, shop_domain=SHOP
+            )
+        )
         stack.callback(_end, _start(config, environment))
         line = Services(config)
         try:

@@ -15,7 +15,7 @@ attempt(() => {
 
   const SENT = 'impact_click_told';
   const REMOVE = '-';
-  const { names, days, attribute, domains, property, rewards } = JSON.parse(
+  const { names, days, attribute, domains, line, rewards } = JSON.parse(
     document.getElementById('impact-click-capture').textContent,
   );
   const words = (text) => text.match(/[^\s,]+/g) || [];
@@ -67,20 +67,29 @@ attempt(() => {
     return answer.json(); // fails, as it should, on a bot check's HTML
   };
 
+  const post = (path, body) =>
+    call(path, {
+      method: 'POST',
+      keepalive: true,
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+
   let click;
   const write = async () => {
     const value = click ? click.value : '';
     if (value && told && told !== REMOVE) {
-      const token = cookie('cart') || (await call('cart.js')).token;
+      // After the back button a browser would answer from its cache, with the cart that was sold.
+      const token = cookie('cart') || (await call('cart.js', { cache: 'no-store' })).token;
       if (told === token + ' ' + value) return;
     }
     if (!value && !told) return;
-    const cart = await call('cart/update.js', {
-      method: 'POST',
-      keepalive: true,
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ attributes: { ...(!value && { irclickid: '' }), [attribute]: value } }),
+    const cart = await post('cart/update.js', {
+      attributes: { ...(!value && { irclickid: '' }), [attribute]: value },
     });
+    for (const { key, quantity, properties } of value ? [] : cart.items)
+      if (properties && properties[line])
+        await post('cart/change.js', { id: key, quantity, properties: { ...properties, [line]: undefined } });
     // A private attribute, "__", cannot be read back.
     if (!/^__/.test(attribute) && (cart.attributes[attribute] || '') !== value) throw 0;
     tell(value && (cookie('cart') || cart.token) + ' ' + value);
@@ -109,10 +118,10 @@ attempt(() => {
 
   // "Buy it now" leaves the cart's attributes behind and takes a line's properties along.
   const mark = () =>
-    property &&
+    line &&
     document
       .querySelectorAll('form[action*="/cart/add"]')
-      .forEach((form) => field(form, 'properties[' + property + ']', click && click.value));
+      .forEach((form) => field(form, 'properties[' + line + ']', click && click.value));
 
   // Other domains of the shop and carts made by a link start without the click, so the link carries it.
   const carried = ({ host, pathname }) =>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,8 +100,10 @@ class Visitor:
         return [json.loads(request.post_data or "")["attributes"] for request in calls]
 
     def other_hosts(self) -> set[str]:
-        own = urlsplit(self.storefront.url).netloc
-        return {urlsplit(request.url).netloc for request in self.requests} - {own, ""}
+        """Hosts that are neither the shop's nor the app's, which the pixel alone may call."""
+        settings = self.storefront.shop.pixel_settings or {}
+        ours = {*self.storefront.shop.domains, urlsplit(settings.get("app_url", "")).netloc, ""}
+        return {urlsplit(request.url).netloc for request in self.requests} - ours
 
     def buy(self, handle: str = "stoneware-mug") -> dict[str, Any]:
         """Put one product into the cart, check out and pay; the order's body."""
@@ -118,10 +121,23 @@ class Visitor:
 
 @dataclass
 class Receiver:
-    """A server that answers 200 and keeps every request it was sent, headers in lower case."""
+    """A server that answers 200 and keeps what it was sent, headers in lower case: webhooks and beacons."""
 
     url: str
+    app_url: str
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    told: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    def beacon(self, event: str) -> dict[str, Any]:
+        """The first beacon of this event, once it has come; fails after ten seconds without."""
+        ends = time.monotonic() + 10
+        while True:
+            told: list[dict[str, Any]] = [json.loads(body) for _, body in self.told]
+            found = next((beacon for beacon in told if beacon["event"] == event), None)
+            if found is not None:
+                return found
+            assert time.monotonic() < ends, f"no beacon of {event} came, but {told}"
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -130,7 +146,8 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.received.append((headers, body))
+            kept = receiver.told if self.path == "/storefront/clicks" else receiver.received
+            kept.append((headers, body))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -139,7 +156,8 @@ def receiving() -> Iterator[Receiver]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        receiver = Receiver(f"http://127.0.0.1:{server.server_port}/shopify/webhooks")
+        app = f"http://127.0.0.1:{server.server_port}"
+        receiver = Receiver(f"{app}/shopify/webhooks", app)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield receiver

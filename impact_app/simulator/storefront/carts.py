@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,12 +28,22 @@ class CartLine:
     def cents(self) -> int:
         return self.product.cents * self.quantity
 
+    @property
+    def key(self) -> str:
+        """The variant and what tells its lines apart."""
+        told_apart = json.dumps(sorted(self.properties.items())).encode()
+        return f"{self.product.variant_id}:{hashlib.sha256(told_apart).hexdigest()[:32]}"
+
 
 @dataclass(slots=True)
 class Cart:
-    """One shopper's cart; amounts in minor units of the shop's currency."""
+    """One shopper's cart; amounts in minor units of the shop's currency.
+
+    `key` is the secret part of the cart's id in the Storefront API.
+    """
 
     token: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = field(default_factory=lambda: secrets.token_hex(16))
     lines: list[CartLine] = field(default_factory=list)
     attributes: dict[str, str] = field(default_factory=dict)
     note: str = ""
@@ -69,6 +81,21 @@ class Cart:
             else:
                 self.attributes[name] = str(value)
 
+    def change(self, key: object, quantity: object, properties: object) -> None:
+        """Another quantity and, where given, other properties for the line of this key.
+
+        Raises CartError for a key that no line has.
+        """
+        line = next((line for line in self.lines if line.key == key), None)
+        if line is None:
+            raise CartError("This line is no longer in the cart.")
+        self.lines.remove(line)
+        texts = line.properties if properties is None else properties
+        if not isinstance(texts, dict):
+            raise CartError("Give the properties as names with values.")
+        if _number(quantity) != 0:
+            self.add(line.product.variant_id, quantity, texts)
+
     def set_quantities(self, quantities: list[object]) -> None:
         """New quantities in the order of the lines; nought removes a line."""
         for line, quantity in zip(list(self.lines), quantities, strict=False):
@@ -102,6 +129,7 @@ def line_shown(line: CartLine) -> dict[str, Any]:
     product = line.product
     return {
         "id": product.variant_id,
+        "key": line.key,
         "variant_id": product.variant_id,
         "product_id": product.product_id,
         "title": product.title,

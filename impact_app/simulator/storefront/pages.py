@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -29,12 +31,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .carts import Cart, CartError, CartLine, line_shown
-from .embed import ASSETS, render_embed
+from .embed import ASSETS, BUILT, render_embed
+from .headless import headless
 from .sales import Checkout, Sales, Visitor
 from .shop import BY_HANDLE, EMAIL, PRODUCTS, PROMO_CODES, SHIPPING, PretendShop
 
 CART_SECONDS = 14 * 24 * 3600
 ASSET_BASE = "/cdn/extensions/click-capture/assets/"
+LANDING_PAGES = {"theme.home", "theme.product", "theme.permalink"}
+#: A cart permalink: variants with quantities (Shopify's help, cart permalinks).
+PERMALINK = re.compile(r"\d+:\d+(,\d+:\d+)*")
 Answer = WerkzeugResponse | str | tuple[str | WerkzeugResponse, int]
 
 theme = Blueprint("theme", __name__)
@@ -50,11 +56,13 @@ def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
     app.config.update(SHOP=shop, SALES=sales or Sales(), LANDINGS={}, MAX_CONTENT_LENGTH=1_000_000)
     app.register_blueprint(theme, url_prefix=shop.root.rstrip("/") or None)
     app.register_blueprint(checkout)
+    app.register_blueprint(headless)
     app.register_error_handler(CartError, _refused)
     app.register_error_handler(HTTPException, _lost)
     app.add_template_filter(_money, "money")
     embed = render_embed(ASSET_BASE, shop.embed_settings, shop.app_metafields)
-    app.context_processor(lambda: {"shop": shop, "embed_target": embed.target, "embed": Markup(embed.html)})  # noqa: S704 - our own block
+    shown = {"shop": shop, "embed_target": embed.target, "embed": Markup(embed.html)}  # noqa: S704 - our own block
+    app.context_processor(lambda: {**shown, "elsewhere": _elsewhere(shop)})
     return app
 
 
@@ -65,7 +73,7 @@ def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
 def remember_landing() -> None:
     """Note the first page of a visit, which Shopify may put on the order as its landing site."""
     g.visit = request.cookies.get("_visit") or secrets.token_hex(8)
-    if request.method == "GET" and request.endpoint in {"theme.home", "theme.product"}:
+    if request.method == "GET" and request.endpoint in LANDING_PAGES:
         page = request.full_path.rstrip("?")
         current_app.config["LANDINGS"].setdefault(g.visit, (page, request.referrer))
 
@@ -115,6 +123,30 @@ def buy_now() -> Answer:
     return redirect(url_for("checkout.page", token=opened.token), 303)
 
 
+@theme.post("/wallets/express")
+def express() -> Answer:
+    """An accelerated checkout button below the cart: the cart as it was saved, whatever the form says."""
+    cart = _cart()
+    if not cart.lines:
+        return redirect(url_for("theme.cart_page"), 303)
+    opened = _sales().open_checkout(cart, by_wallet=True)
+    return redirect(url_for("checkout.page", token=opened.token), 303)
+
+
+@theme.get("/cart/<permalink>")
+def permalink(permalink: str) -> Answer:
+    """Straight to a checkout of a cart of its own, with the attributes that the address gives it."""
+    if not PERMALINK.fullmatch(permalink):
+        abort(404)
+    cart = Cart()
+    for part in permalink.split(","):
+        variant, _, quantity = part.partition(":")
+        cart.add(variant, quantity, {})
+    cart.merge(_named("attributes", request.args))
+    _sales().carts[cart.token] = cart
+    return redirect(url_for("checkout.page", token=_sales().open_checkout(cart).token))
+
+
 @theme.get("/cart.js")
 def cart_json() -> Answer:
     return jsonify(_cart().shown())
@@ -131,6 +163,15 @@ def add_json() -> Answer:
     return _keep(cart, jsonify({"items": shown} if "items" in asked else shown[0]))
 
 
+@theme.post("/cart/change.js")
+def change_json() -> Answer:
+    """One line, by the `key` that the cart shows as its `id`: a new quantity, and new properties in full."""
+    cart, asked = _cart(), _asked()
+    with _sales().lock:
+        cart.change(asked.get("id"), asked.get("quantity"), asked.get("properties"))
+    return _keep(cart, jsonify(cart.shown()))
+
+
 @theme.post("/cart/update.js")
 def update_json() -> Answer:
     """Merge `attributes` into the cart, set the `note`; an empty cart is made where there was none."""
@@ -138,10 +179,18 @@ def update_json() -> Answer:
     attributes = asked.get("attributes", {})
     if not isinstance(attributes, dict):
         raise CartError("Give the attributes as names with values.")
+    fault = _sales().faults.pop(0) if _sales().faults else None
+    if fault == "too_many":
+        return jsonify({"status": 429, "message": "Too many requests"}), 429
+    if fault == "bot_check":
+        return "<!doctype html><title>Are you human?</title>"
     with _sales().lock:
+        older = dict(cart.attributes)
         cart.merge(attributes)
         cart.note = str(asked.get("note", cart.note))
-    return _keep(cart, jsonify(cart.shown()))
+        shown = cart.shown()
+        cart.attributes = older if fault == "lost" else cart.attributes
+    return _keep(cart, jsonify(shown))
 
 
 # --- partner link, checkout, assets -----------------------------------------------------------------------
@@ -192,12 +241,19 @@ def thank_you(token: str) -> Answer:
     sale = _sales().made.get(token)
     if sale is None:
         return redirect(url_for("checkout.page", token=token))
-    return render_template("thank_you.html", order=sale.body, told=sale.told)
+    return render_template(
+        "thank_you.html", order=sale.body, told=sale.told, event=_event("checkout_completed", token)
+    )
 
 
 @checkout.get(ASSET_BASE + "<path:name>")
 def extension_asset(name: str) -> Answer:
     return send_from_directory(ASSETS, name)
+
+
+@checkout.get("/wpm/click-pixel.js")
+def pixel() -> Answer:
+    return send_from_directory(BUILT, "click-pixel.js")
 
 
 # --- what the pages share ---------------------------------------------------------------------------------
@@ -206,6 +262,12 @@ def extension_asset(name: str) -> Answer:
 def _shop() -> PretendShop:
     shop: PretendShop = current_app.config["SHOP"]
     return shop
+
+
+def _elsewhere(shop: PretendShop) -> str | None:
+    """The same shop under its other domain."""
+    other = next((domain for domain in shop.domains if domain != request.host), None)
+    return f"http://{other}{shop.root}" if other else None
 
 
 def _sales() -> Sales:
@@ -229,7 +291,20 @@ def _checkout_page(opened: Checkout, problem: str | None = None) -> str:
         shipping=int(SHIPPING * 100),
         email=request.form.get("email", EMAIL),
         code=request.form.get("code", ""),
+        event=_event("checkout_started", opened.token),
     )
+
+
+def _event(name: str, token: str) -> dict[str, Any]:
+    """A customer event as a web pixel gets it (Web Pixels API, `checkout_started`, `checkout_completed`)."""
+    opened, sale = _checkout(token), _sales().made.get(token)
+    told = {
+        "token": token,
+        "attributes": [{"key": name, "value": value} for name, value in opened.attributes],
+        "order": {"id": str(sale.body["id"]) if sale else None, "customer": None},
+    }
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"id": secrets.token_hex(8), "name": name, "timestamp": now, "data": {"checkout": told}}
 
 
 def _keep(cart: Cart, response: WerkzeugResponse) -> WerkzeugResponse:
@@ -242,7 +317,7 @@ def _keep(cart: Cart, response: WerkzeugResponse) -> WerkzeugResponse:
 def _asked() -> dict[str, Any]:
     """The JSON object or form of an Ajax call; raises CartError when it is neither."""
     if not request.is_json:
-        return request.form.to_dict()
+        return {**request.form.to_dict(), "properties": _properties()}
     try:
         asked = json.loads(request.get_data())
     except ValueError:
@@ -260,10 +335,15 @@ def _add(cart: Cart, item: Mapping[str, Any]) -> CartLine:
 
 
 def _properties() -> Mapping[str, str]:
+    return _named("properties", request.form)
+
+
+def _named(group: str, given: Mapping[str, str]) -> dict[str, str]:
+    """The members of a group such as `properties[_im_ref]`, by the name in brackets."""
     return {
-        name.removeprefix("properties[").removesuffix("]"): value
-        for name, value in request.form.items()
-        if name.startswith("properties[")
+        name.removeprefix(f"{group}[").removesuffix("]"): value
+        for name, value in given.items()
+        if name.startswith(f"{group}[")
     }
 
 

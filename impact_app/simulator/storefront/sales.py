@@ -15,18 +15,22 @@ from ..shopify.specs import CustomerSpec, DiscountSpec, LineSpec, OrderSpec
 from .carts import Cart, CartLine
 from .shop import CURRENCY, SHIPPING, PretendShop
 
+WALLET_LANDING = "/wallets/checkouts.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """What a checkout took over from the cart when it was opened; later changes to the cart pass it by.
 
     `cart_token` None is a "Buy it now", which takes one line and no cart attributes (Help Center, 2024).
+    `by_wallet` is an accelerated checkout, whose orders name the wallet's own address as the landing site.
     """
 
     token: str
     lines: tuple[CartLine, ...]
     attributes: tuple[tuple[str, str], ...]
     cart_token: str | None
+    by_wallet: bool = False
 
     @property
     def cents(self) -> int:
@@ -54,11 +58,16 @@ class Visitor:
 
 @dataclass(slots=True)
 class Sales:
-    """The shop's memory: open carts, checkouts, and sales by checkout token. It ends with the process."""
+    """The shop's memory: open carts, checkouts, and sales by checkout token. It ends with the process.
+
+    `faults` are met by the next calls of `cart/update.js`, one each: "too_many" is answered 429, "bot_check"
+    with a page of HTML, and "lost" as if done, while another script's older copy of the cart is kept.
+    """
 
     carts: dict[str, Cart] = field(default_factory=dict)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     made: dict[str, Sale] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     till: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,12 +75,13 @@ class Sales:
         """The cart of this token, or a new one that is not kept yet."""
         return self.carts.get(token or "") or Cart()
 
-    def open_checkout(self, cart: Cart, *, buy_now: bool = False) -> Checkout:
+    def open_checkout(self, cart: Cart, *, buy_now: bool = False, by_wallet: bool = False) -> Checkout:
         checkout = Checkout(
             token=secrets.token_hex(16),
             lines=tuple(replace(line) for line in cart.lines),
             attributes=() if buy_now else tuple(cart.attributes.items()),
             cart_token=None if buy_now else cart.token,
+            by_wallet=by_wallet,
         )
         self.checkouts[checkout.token] = checkout
         return checkout
@@ -100,7 +110,7 @@ def _body(
         customer=CustomerSpec(email=visitor.email),
         email=visitor.email,
         buy_now=checkout.cart_token is None,
-        landing_site=visitor.landing_site,
+        landing_site=WALLET_LANDING if checkout.by_wallet else visitor.landing_site,
         referring_site=visitor.referring_site,
         browser_ip=visitor.browser_ip,
         user_agent=visitor.user_agent,

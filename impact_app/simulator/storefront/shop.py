@@ -36,7 +36,8 @@ class PretendShop:
     `Shopify.routes.root`: "/" or a market's prefix such as "/de/". `consent_required` says whether visitors
     come from a region where consent must be asked. `embed_settings` are the merchant's changes to the app
     embed's settings; names not given stay at the block's defaults. `app_metafields` are what the app has
-    written under its namespace `impact`.
+    written under its namespace `impact`. `pixel_settings` are those of `webPixelCreate`; None means that the
+    web pixel is not connected. `domains` are all hosts of the shop, with ports.
     """
 
     domain: str = SHOP_DOMAIN
@@ -47,6 +48,8 @@ class PretendShop:
     in_theme_editor: bool = False
     embed_settings: Mapping[str, object] = field(default_factory=dict)
     app_metafields: Mapping[str, object] = field(default_factory=dict)
+    pixel_settings: Mapping[str, str] | None = None
+    domains: tuple[str, ...] = ()
 
 
 CURRENCY = "USD"

@@ -19,6 +19,21 @@
     if (!error && window.Shopify.customerPrivacy.shouldShowBanner()) banner.hidden = false;
   });
 
+  const form = document.querySelector('form.buy');
+  if (form) {
+    at('quick-add').onclick = async () => {
+      await fetch(window.Shopify.routes.root + 'cart/add.js', { method: 'POST', body: new FormData(form) });
+      const cart = await (await fetch(window.Shopify.routes.root + 'cart.js')).json();
+      const lines = cart.items.map(({ quantity, title }) => {
+        const line = document.createElement('li');
+        line.textContent = quantity + ' × ' + title;
+        return line;
+      });
+      at('drawer').querySelector('ul').replaceChildren(...lines);
+      at('drawer').showModal();
+    };
+  }
+
   const stored = (area) => {
     try {
       return window[area].getItem(area === 'localStorage' ? 'impact_click' : 'impact_click_told') || 'nothing';
