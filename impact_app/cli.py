@@ -20,7 +20,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from redis import RedisError
 
-from impact_app.domain.events import OrderSeen, Unreadable
+from impact_app.domain.events import Unreadable
 from impact_app.domain.mapping import PartnerCode, Target
 from impact_app.domain.money import Money, plain, total
 from impact_app.domain.orders import Order
@@ -31,7 +31,7 @@ from impact_app.domain.takeover import Match
 from impact_app.domain.verification import ReadBack
 from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.ledger.schema import NewerSchema
-from impact_app.ledger.stores import Store, Tokens
+from impact_app.ledger.stores import Store
 from impact_app.ledger.vault import Unreadable as SecretUnreadable
 from impact_app.pipeline.backfill import Tally
 from impact_app.pipeline.preview import preview as preview_order
@@ -40,17 +40,14 @@ from impact_app.pipeline.process import Period, Unlisted
 from impact_app.pipeline.sweep import sweep as sweep_line
 from impact_app.pipeline.takeover import Found
 from impact_app.pipeline.verify import NotNow
+from impact_app.stores.saleor.errors import SaleorError
 from impact_app.stores.shopify.errors import ShopifyError
-from impact_app.stores.shopify.shop import shop_domain
 from impact_app.terminal import progress, table
 from impact_app.transports.api.lookups import NotAnswered
-from impact_app.wiring import Services
+from impact_app.wiring import PLATFORMS, Services
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-#: The first delivery topic of each platform whose body is a whole order.
-_ORDER_TOPICS = {"shopify": "orders/paid"}
 
 
 def register(app: Flask) -> None:
@@ -81,7 +78,15 @@ def _plainly(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return function(*args, **kwargs)
-        except (Unreadable, SecretUnreadable, LookupError, ShopifyError, NewerSchema, Unlisted) as fault:
+        except (
+            Unreadable,
+            SecretUnreadable,
+            LookupError,
+            SaleorError,
+            ShopifyError,
+            NewerSchema,
+            Unlisted,
+        ) as fault:
             raise click.ClickException(str(fault)) from None
         except RuleError as fault:
             raise click.UsageError("\n".join(fault.faults.values())) from None
@@ -175,6 +180,8 @@ def check_config() -> None:
     click.echo(f"Configuration is fine. Database: {sa.make_url(config.database_url).render_as_string()}")
     click.echo(f"Redis: {'embedded' if config.redis_embedded else 'from REDIS_URL'}. ", nl=False)
     click.echo(f"Shopify: {'on' if config.shopify else 'off'}. impact.com: {config.impact_api_url}")
+    hosts = ", ".join((*config.saleor.hosts, *config.saleor.origins))
+    click.echo(f"Saleor: {hosts or 'nobody'} may install.")
 
 
 def _database_fault(line: Services) -> str | None:
@@ -204,7 +211,7 @@ def _redis_fault(line: Services) -> str | None:
 
 
 @click.command()
-@click.argument("platform", type=click.Choice(sorted(_ORDER_TOPICS)))
+@click.argument("platform", type=click.Choice(PLATFORMS))
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @_rule_option
 @click.option("--against", type=click.Path(path_type=Path), help="An earlier snapshot, taken as reported.")
@@ -244,17 +251,14 @@ def _order(line: Services, platform: str, file: Path) -> Order:
         body = click.open_file(str(file), "rb").read()
     except OSError as fault:
         raise click.ClickException(f"{file} cannot be read: {fault.strerror}.") from None
-    event = line.platforms[platform].read(_ORDER_TOPICS[platform], unwrapped(body))
-    if not isinstance(event, OrderSeen):
-        raise click.ClickException(f"{file} holds no order.")
-    return event.order
+    return line.platforms[platform].read_order(unwrapped(body))
 
 
 stores = AppGroup("stores", help="Connect stores and list them.")
 
 
 @stores.command("add")
-@click.argument("platform", type=click.Choice(sorted(_ORDER_TOPICS)))
+@click.argument("platform", type=click.Choice(PLATFORMS))
 @click.argument("domain")
 @click.option("--token", help="An access token of the platform's API.")
 @click.option(
@@ -296,14 +300,12 @@ def stores_add(
     """Connect the store at DOMAIN without a browser and print its id; repeating it changes what is given."""
     line = _line()
     read_rules(rules)
-    checked = shop_domain(domain)
-    if checked is None:
-        raise click.BadParameter(f"{domain!r} is no domain such as example.myshopify.com.")
-    if client_credentials:
-        store = line.tokens.connect_with_client_credentials(checked)
-    else:
-        pasted = Tokens("pasted", token) if token else None
-        store = line.stores.connect(platform, checked, pasted, now=line.clock())
+    if client_credentials and platform != "shopify":
+        raise click.BadParameter("--client-credentials is for Shopify only.")
+    try:
+        store = line.connect_shopify(domain) if client_credentials else line.connect(platform, domain, token)
+    except ValueError as fault:
+        raise click.BadParameter(str(fault)) from None
     given = (account_sid, auth_token, campaign_id, event_type_id)
     if any(given) or rules:
         line.stores.save_settings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
@@ -49,6 +50,25 @@ class ShopifyConfig:
 
 
 @dataclass(frozen=True)
+class SaleorConfig:
+    """Which Saleors may install the app, and the secrets of webhooks that were made by hand.
+
+    hosts     names such as `shop.example.com` or `*.saleor.cloud`: https, public addresses only
+    origins   whole origins such as `http://127.0.0.1:8000`, taken as they are, private addresses too
+    """
+
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    webhook_secret: str | None
+    webhook_secret_previous: str | None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets a signature of the older form may have been made with, the current one first."""
+        return tuple(secret for secret in (self.webhook_secret, self.webhook_secret_previous) if secret)
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything the processes take from outside; what is not here is in the database."""
 
@@ -60,6 +80,7 @@ class Config:
     redis_embedded: bool
     instance_path: Path
     shopify: ShopifyConfig | None
+    saleor: SaleorConfig
     impact_api_url: str
     admin_password: str
     # the password was made just now, so that somebody must be told it
@@ -138,6 +159,7 @@ def read_config(environ: Mapping[str, str] | None = None) -> Config:
         redis_embedded=redis_url is None,
         instance_path=instance,
         shopify=_shopify(env, faults.append),
+        saleor=_saleor(env, faults.append),
         impact_api_url=env.url("IMPACT_API_URL", "https://api.impact.com"),
         admin_password=_admin_password(env, instance, faults.append),
         admin_password_is_new=not had_password and (instance / "admin_password").exists(),
@@ -219,6 +241,31 @@ def _shopify(env: _Environment, report: _Report) -> ShopifyConfig | None:
     if not key or not secret:
         return None
     return ShopifyConfig(key, secret, env.text("SHOPIFY_API_SECRET_PREVIOUS"), admin_url)
+
+
+_HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?", re.ASCII)
+
+
+def _saleor(env: _Environment, report: _Report) -> SaleorConfig:
+    listed = re.split(r"[,\s]+", (env.text("SALEOR_ALLOWED_HOSTS") or "").lower())
+    entries = [entry.rstrip("/") for entry in listed if entry]
+    origins = tuple(entry for entry in entries if "://" in entry)
+    hosts = tuple(entry for entry in entries if "://" not in entry)
+    wrong = [entry for entry in origins if not _is_origin(entry)]
+    wrong += [entry for entry in hosts if not _HOST.fullmatch(entry)]
+    for entry in wrong:
+        report(
+            "SALEOR_ALLOWED_HOSTS takes hosts such as shop.example.com or *.saleor.cloud, and origins such "
+            f"as http://127.0.0.1:8000, with commas between; one is {entry!r}."
+        )
+    return SaleorConfig(
+        hosts, origins, env.text("SALEOR_WEBHOOK_SECRET"), env.text("SALEOR_WEBHOOK_SECRET_PREVIOUS")
+    )
+
+
+def _is_origin(value: str) -> bool:
+    """Whether `value` is scheme, host and port, and nothing behind them."""
+    return _is_http(value) and value == "{0.scheme}://{0.netloc}".format(urlsplit(value)) and "@" not in value
 
 
 def _admin_password(env: _Environment, instance: Path, report: _Report) -> str:

@@ -29,7 +29,7 @@ from impact_app.ledger.orders import Orders
 from impact_app.ledger.outbox import Outbox
 from impact_app.ledger.overview import Overviews
 from impact_app.ledger.schema import upgrade
-from impact_app.ledger.stores import Store, Stores
+from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
 from impact_app.pipeline.backfill import Backfill
@@ -49,14 +49,21 @@ from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
+from impact_app.pipeline.saleor import SaleorOrders, SaleorStores, no_facts
 from impact_app.pipeline.takeover import Takeover
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
 from impact_app.pipeline.verify import Verifier
 from impact_app.pipeline.wake import Wake
+from impact_app.stores.saleor import reading as saleor_reading
+from impact_app.stores.saleor.api import SaleorApi
 from impact_app.stores.shopify import reading as shopify_reading
 from impact_app.stores.shopify.api import AdminApi
 from impact_app.stores.shopify.install import TokenEndpoint
+from impact_app.stores.shopify.shop import checked_shop
 from impact_app.transports.api.client import ImpactApi
+
+#: The platforms there are, as commands and addresses name them.
+PLATFORMS = ("saleor", "shopify")
 
 
 def utc_now() -> datetime:
@@ -157,9 +164,22 @@ class Services:
     def platforms(self) -> dict[str, Platform]:
         """Every platform the app knows, one line each."""
         return {
+            "saleor": Platform(
+                read=saleor_reading.read,
+                read_order=saleor_reading.read_order,
+                product_facts=no_facts,
+                order=self.saleor_orders.order,
+                placed=self.saleor_orders.placed,
+                connect=self.saleor.connect_given,
+            ),
             "shopify": Platform(
-                shopify_reading.read, self._shopify_facts, self._shopify_order, self._shopify_placed
-            )
+                read=shopify_reading.read,
+                read_order=shopify_reading.read_order,
+                product_facts=self._shopify_facts,
+                order=self._shopify_order,
+                placed=self._shopify_placed,
+                connect=self._shopify_given,
+            ),
         }
 
     @property
@@ -198,6 +218,32 @@ class Services:
         api = AdminApi(self.http, shopify)
         placed = ShopifyPlaced(tokens, api, products, self.http, shopify, clock=self.clock)
         return placed.placed(store, period)
+
+    def connect(self, platform: str, domain: str, token: str | None) -> Store:
+        """Connect a store on the operator's word. Raises ValueError and the platform's own faults."""
+        return self.platforms[platform].connect(domain, token)
+
+    def connect_shopify(self, domain: str) -> Store:
+        """Connect a Shopify store of the app's own organisation. Raises ValueError, `ShopifyError`."""
+        return self.tokens.connect_with_client_credentials(checked_shop(domain))
+
+    def _shopify_given(self, domain: str, token: str | None) -> Store:
+        tokens = Tokens("pasted", token) if token else None
+        return self.stores.connect("shopify", checked_shop(domain), tokens, now=self.clock())
+
+    @cached_property
+    def saleor_api(self) -> SaleorApi:
+        # Saleor ends its own requests after 2 + 18 seconds, and a delivery may have to wait for its keys.
+        return SaleorApi(Http(connect=2.0, read=5.0))
+
+    @cached_property
+    def saleor(self) -> SaleorStores:
+        """Saleor stores: how they are connected, and which deliveries are theirs."""
+        return SaleorStores(self.stores, self.saleor_api, self.config.saleor, clock=self.clock)
+
+    @cached_property
+    def saleor_orders(self) -> SaleorOrders:
+        return SaleorOrders(self.stores, self.saleor_api, clock=self.clock)
 
     @cached_property
     def _shopify(self) -> tuple[TokenKeeper, Products, ShopifyOrders] | None:

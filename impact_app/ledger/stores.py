@@ -63,6 +63,8 @@ class Store:
     promo_codes: Sequence[Mapping[str, str]]
     promo_codes_at: datetime | None
     connected_at: datetime
+    # what the platform told of the installation; its adapter knows the names
+    installation: Mapping[str, Any]
 
     @property
     def is_configured(self) -> bool:
@@ -103,16 +105,26 @@ class Stores:
         with self._database.read() as connection:
             return [_store(row) for row in connection.execute(sa.select(stores).order_by(stores.c.id))]
 
-    def connect(self, platform: str, domain: str, tokens: Tokens | None, *, now: datetime) -> Store:
+    def connect(
+        self,
+        platform: str,
+        domain: str,
+        tokens: Tokens | None,
+        *,
+        now: datetime,
+        installation: Mapping[str, Any] | None = None,
+    ) -> Store:
         """Connect a store, or take up one that was here before with its settings and history as they were.
 
-        `tokens=None` leaves those it has. Deliveries that arrived before the store was known become due.
+        `tokens=None` leaves those it has, and `installation=None` what is known of the installation.
+        Deliveries that arrived before the store was known become due.
         """
         values: dict[str, Any] = {
             "state": "connected",
             "installed_at": now,
             "uninstalled_at": None,
             **(self._locked(tokens) if tokens else {}),
+            **({"installation": dict(installation)} if installation is not None else {}),
         }
         with self._database.write() as connection:
             known = stores.c.platform == platform, stores.c.domain == domain
@@ -163,6 +175,12 @@ class Stores:
             refresh_expires_at=row.refresh_expires_at,
             scopes=row.scopes,
         )
+
+    def save_installation(self, store_id: int, installation: Mapping[str, Any]) -> None:
+        """Remember what the platform tells of the installation now, such as keys that it changed."""
+        with self._database.write() as connection:
+            values = {"installation": dict(installation)}
+            connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
 
     def needs_reauthorization(self, store_id: int, reason: str) -> None:
         """Remember that only a person can renew this store's token, and why."""
@@ -354,4 +372,5 @@ def _store(row: Any) -> Store:
         promo_codes=row.promo_codes,
         promo_codes_at=row.promo_codes_at,
         connected_at=row.connected_at,
+        installation=row.installation or {},
     )

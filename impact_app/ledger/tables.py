@@ -62,6 +62,9 @@ stores = sa.Table(
     sa.Column("refresh_expires_at", Utc),
     sa.Column("scopes", sa.Text, nullable=False, server_default=""),
     sa.Column("reauthorize_reason", sa.Text),
+    # what the platform told of the installation beside tokens, such as where its API is and the keys it
+    # signs with; nothing secret. NULL: nothing
+    sa.Column("installation", sa.JSON),
     # from the merchant; NULL: not set yet. auth_token is locked by the vault.
     sa.Column("account_sid", sa.String(64)),
     sa.Column("auth_token", sa.Text),

@@ -105,15 +105,20 @@ class Platform:
     """What the line asks of a platform.
 
     read            says what a delivery of a topic is about; raises `Unreadable`
+    read_order      the order in a file as this platform writes it; raises `Unreadable`
     product_facts   type and category of products, as far as known in time; never raises
     order           an order as it stands now, by its key, within so many seconds; raises `Unfetched`
     placed          the orders of a period; raises `Unlisted`
+    connect         a store on the operator's word, by domain and perhaps a token; raises ValueError for a
+                    domain that cannot be one, and what the platform's own faults are
     """
 
     read: Callable[[str, bytes], Event]
+    read_order: Callable[[bytes], Order]
     product_facts: Callable[[Store, Sequence[str]], Mapping[str, ProductFacts]]
     order: Callable[[Store, str, float], Order]
     placed: Callable[[Store, Period], Placed]
+    connect: Callable[[str, str | None], Store]
 
 
 #: What is known of a delivery when it comes to be settled.

@@ -13,14 +13,12 @@ from impact_app.ledger.inbox import Delivery
 from impact_app.pipeline.receive import NotKept
 from impact_app.stores.shopify.shop import shop_domain
 from impact_app.stores.shopify.signature import BadSignature, verify
+from impact_app.web.bodies import BODY_LIMIT, header, raw_body, said
 from impact_app.wiring import Services
 
 log = structlog.get_logger()
 
 webhooks = Blueprint("webhooks", __name__)
-
-#: The largest order body Shopify is known to send is a fraction of this.
-BODY_LIMIT = 8 * 1024 * 1024
 
 
 @webhooks.post("/shopify/webhooks")
@@ -28,19 +26,19 @@ def shopify() -> Response:
     """Keep one Shopify delivery. 200 once it is on disk; 503 asks Shopify to send it again."""
     line: Services = current_app.extensions["impact"]
     if line.config.shopify is None:
-        return _said(404, "Shopify is switched off here: SHOPIFY_API_KEY and SHOPIFY_API_SECRET are not set.")
+        return said(404, "Shopify is switched off here: SHOPIFY_API_KEY and SHOPIFY_API_SECRET are not set.")
     try:
-        body = _body()
+        body = raw_body()
     except RequestEntityTooLarge:
-        return _said(413, f"The body is larger than {BODY_LIMIT} bytes.")
+        return said(413, f"The body is larger than {BODY_LIMIT} bytes.")
     try:
         verify(body, request.headers.get("X-Shopify-Hmac-Sha256"), line.config.shopify.secrets)
     except BadSignature as fault:
         log.warning("delivery.refused", fault=str(fault))
-        return _said(401, f"The signature does not hold: {fault}.")
+        return said(401, f"The signature does not hold: {fault}.")
     shop, topic = shop_domain(request.headers.get("X-Shopify-Shop-Domain")), _header("Topic", 64)
     if shop is None or topic is None:
-        return _said(400, "X-Shopify-Shop-Domain or X-Shopify-Topic is missing or malformed.")
+        return said(400, "X-Shopify-Shop-Domain or X-Shopify-Topic is missing or malformed.")
     delivery = Delivery(
         platform="shopify",
         domain=shop,
@@ -55,24 +53,12 @@ def shopify() -> Response:
     try:
         line.receiver.keep(delivery)
     except NotKept as fault:
-        return _said(503, f"{fault} Send it again.")
-    return _said(200, "Kept.")
-
-
-def _body() -> bytes:
-    """The raw body. Raises `RequestEntityTooLarge`."""
-    request.max_content_length = BODY_LIMIT
-    body = request.get_data(cache=False)
-    # A body sent in chunks says no length beforehand, and reading it just stops at the limit.
-    if request.content_length is None and len(body) >= BODY_LIMIT:
-        raise RequestEntityTooLarge
-    return body
+        return said(503, f"{fault} Send it again.")
+    return said(200, "Kept.")
 
 
 def _header(name: str, most: int) -> str | None:
-    """A Shopify header fit for its column; None where it is missing, too long or unprintable."""
-    value = request.headers.get(f"X-Shopify-{name}", "").strip()
-    return value if value and len(value) <= most and value.isprintable() else None
+    return header(f"X-Shopify-{name}", most)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -82,10 +68,3 @@ def _moment(text: str | None) -> datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _said(status: int, sentence: str) -> Response:
-    answer = Response(f"{sentence}\n", status=status, mimetype="text/plain")
-    if status == 503:
-        answer.headers["Retry-After"] = "5"
-    return answer

@@ -21,6 +21,10 @@ class PlatformContract:
 
     secrets: tuple[str, ...]
 
+    def connect(self, bench: Bench) -> None:
+        """Connect the store that deliveries come from, configured."""
+        raise NotImplementedError
+
     def deliver(
         self, bench: Bench, body: bytes, *, key: str = "one", secret: str = "current", topic: str = ""
     ) -> TestResponse:
@@ -40,7 +44,7 @@ class PlatformContract:
 
     @pytest.mark.parametrize("secret", ["current", "previous"])
     def test_a_rotated_secret_is_an_equal_citizen(self, bench: Bench, secret: str) -> None:
-        bench.connect()
+        self.connect(bench)
         body = self.paid(bench)
         assert self.deliver(bench, self.encoded(body), secret=secret).status_code == 200
         assert bench.run() == 1
@@ -48,21 +52,21 @@ class PlatformContract:
 
     @pytest.mark.parametrize("secret", ["wrong", "none"])
     def test_a_stranger_is_refused_and_nothing_kept(self, bench: Bench, secret: str) -> None:
-        bench.connect()
+        self.connect(bench)
         assert self.deliver(bench, self.encoded(self.paid(bench)), secret=secret).status_code == 401
         assert bench.run() == 0
         assert bench.counts() == NOTHING
 
     @both_databases
     def test_the_same_delivery_twice_is_one(self, bench: Bench) -> None:
-        bench.connect()
+        self.connect(bench)
         body = self.encoded(self.paid(bench))
         assert [self.deliver(bench, body).status_code for _ in range(2)] == [200, 200]
         assert bench.run() == 1
         assert bench.counts() == dict.fromkeys(NOTHING, 1)
 
     def test_an_older_snapshot_after_a_newer_one_changes_nothing(self, bench: Bench) -> None:
-        bench.connect()
+        self.connect(bench)
         body = self.paid(bench)
         newer = self.changed(body)
         self.deliver(bench, self.encoded(newer), key="newer")
@@ -73,20 +77,20 @@ class PlatformContract:
         assert booked == bench.reported(body) < 100
 
     def test_an_unknown_topic_is_kept_and_does_nothing(self, bench: Bench) -> None:
-        bench.connect()
+        self.connect(bench)
         assert self.deliver(bench, b"{}", topic="moon/phase").status_code == 200
         assert bench.run() == 0
         assert bench.fates() == [("settled", "unknown_topic")]
 
     def test_unknown_fields_are_passed_over(self, bench: Bench) -> None:
-        bench.connect()
+        self.connect(bench)
         body = self.paid(bench)
         self.deliver(bench, self.encoded({**body, "brand_new": {"deep": [1, None]}}))
         assert bench.run() == 1
         assert bench.verdict(body) == ("reported", "accepted")
 
     def test_a_body_cut_off_anywhere_never_ends_in_a_fault(self, bench: Bench) -> None:
-        bench.connect()
+        self.connect(bench)
         body = self.encoded(self.paid(bench))
         places = range(0, len(body), max(1, len(body) // 25))
         for at in places:
@@ -95,7 +99,7 @@ class PlatformContract:
         assert bench.fates() == [("settled", "unreadable_body")] * len(places)
 
     def test_secrets_never_reach_the_log(self, bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:
-        bench.connect()
+        self.connect(bench)
         body = self.encoded(self.paid(bench))
         for secret in ("current", "wrong"):
             self.deliver(bench, body, secret=secret, key=secret)

@@ -18,6 +18,9 @@ _SECRETS = {"current": SECRET, "previous": PREVIOUS, "wrong": "a stranger's secr
 class TestShopify(PlatformContract):
     secrets = (SECRET, PREVIOUS, "pretend-auth-token", "ada.buyer@example.com", "203.0.113.7", "click-1")
 
+    def connect(self, bench: Bench) -> None:
+        bench.connect()
+
     def deliver(
         self, bench: Bench, body: bytes, *, key: str = "one", secret: str = "current", topic: str = ""
     ) -> TestResponse:

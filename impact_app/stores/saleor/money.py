@@ -16,7 +16,7 @@ from impact_app.domain.money import exponent as digits_of
 from impact_app.domain.money import round_to
 from impact_app.domain.orders import Payment
 from impact_app.stores.bodies import checked_amount, checked_quantity
-from impact_app.stores.saleor.payloads import MoneyBody, OrderBody, ReturnedLine
+from impact_app.stores.saleor.payloads import Fulfillment, MoneyBody, OrderBody, ReturnedLine
 
 #: A fulfilment in one of these states says which units a refund was for (payments of the older kind).
 _REFUNDED = frozenset({"REFUNDED", "REFUNDED_AND_RETURNED"})
@@ -61,44 +61,77 @@ def payment_word(body: OrderBody) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
-    """What staff said a refund was for: units of lines, and its amount with tax (None: what they cost)."""
+class GivenBack:
+    """What refunds were for: units of each line (by id), shipping or not, and money beyond both, with tax."""
 
-    lines: Counter[str]
+    units: Counter[str]
+    is_shipping: bool
+    beyond: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What staff said a refund was for, and its amount with tax (None: just what the units cost)."""
+
+    units: Counter[str]
+    is_shipping: bool
     amount: Decimal | None
     is_certain: bool
 
 
-def units_gone(body: OrderBody, currency: str) -> Counter[str]:
-    """How many units of each line (by id) were given back, where money went back for them.
+def given_back(body: OrderBody, currency: str) -> GivenBack:
+    """What was given back of a paid order, as far as money went back for it.
 
     A granted refund moves no money by itself, nor does a return; each counts once the money that is missing
-    from the order covers it. So the lines tell what a refund was for, and never that there was one.
+    from the order covers it. So the lines tell what a refund was for, and never that there was one. Money
+    that nothing was named for is shipping where it is just what shipping cost.
     """
-    gone: Counter[str] = Counter()
-    missing = _total(body) - value_of(body.total_charged, "totalCharged")
+    units: Counter[str] = Counter()
+    missing, beyond, is_shipping = _missing(body), Decimal(0), False
+    shipping = _shipping(body)
     for claim in sorted(_claims(body), key=lambda one: not one.is_certain):
-        cost = _cost(claim.lines, body, currency) if claim.amount is None else claim.amount
+        worth = _cost(claim.units, body, currency) + (shipping if claim.is_shipping else 0)
+        amount = worth if claim.amount is None else claim.amount
         # A unit's share of its line may be an odd cent more or less than what was paid back for it.
-        odd = Decimal(claim.lines.total()).scaleb(-digits_of(currency))
-        if claim.is_certain or cost - odd <= missing:
-            gone += claim.lines
-            missing -= cost
-    return gone
+        odd = Decimal(claim.units.total()).scaleb(-digits_of(currency))
+        if missing > 0 and (claim.is_certain or amount - odd <= missing):
+            units += claim.units
+            is_shipping = is_shipping or claim.is_shipping
+            beyond += amount - worth if amount - worth > odd else 0
+            missing -= amount
+            missing = Decimal(0) if abs(missing) <= odd else missing
+    if missing > 0 and missing == shipping and not is_shipping:
+        return GivenBack(units, True, beyond)
+    return GivenBack(units, is_shipping, beyond + max(Decimal(0), missing))
+
+
+def _missing(body: OrderBody) -> Decimal:
+    """How much of a paid order's money is not there any more; what was overpaid is not missed."""
+    if payment(body) is not Payment.PAID or body.total_charged is None:
+        return Decimal(0)
+    return _total(body) - value_of(body.total_charged, "totalCharged")
 
 
 def _claims(body: OrderBody) -> Iterator[_Claim]:
     for grant in body.granted_refunds or ():
         if grant.status != "FAILURE":
-            amount = value_of(grant.amount, "grantedRefunds.amount")
-            yield _Claim(_counted(grant.lines), amount, grant.status == "SUCCESS")
+            yield _Claim(
+                _counted(grant.lines),
+                bool(grant.shipping_costs_included),
+                value_of(grant.amount, "grantedRefunds.amount"),
+                is_certain=grant.status == "SUCCESS",
+            )
     for fulfillment in body.fulfillments or ():
         lines, refunded = _counted(fulfillment.lines), fulfillment.total_refunded_amount
         if fulfillment.status in _REFUNDED:
             told = None if refunded is None else value_of(refunded, "totalRefundedAmount")
-            yield _Claim(lines, told, is_certain=True)
+            yield _Claim(lines, bool(_sent_back(fulfillment)), told, is_certain=True)
         elif fulfillment.status == "RETURNED":
-            yield _Claim(lines, None, is_certain=False)
+            yield _Claim(lines, False, None, is_certain=False)
+
+
+def _sent_back(fulfillment: Fulfillment) -> Decimal:
+    return value_of(fulfillment.shipping_refunded_amount, "shippingRefundedAmount")
 
 
 def _counted(lines: Iterable[ReturnedLine] | None) -> Counter[str]:
@@ -117,6 +150,10 @@ def _cost(units: Counter[str], body: OrderBody, currency: str) -> Decimal:
             whole = value_of(line.total_price.gross, "totalPrice.gross")
             cost += round_to(whole * units[line.id] / line.quantity, digits_of(currency))
     return cost
+
+
+def _shipping(body: OrderBody) -> Decimal:
+    return Decimal(0) if body.shipping_price is None else value_of(body.shipping_price.gross, "shippingPrice")
 
 
 def _total(body: OrderBody) -> Decimal:

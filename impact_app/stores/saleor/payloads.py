@@ -127,12 +127,14 @@ class ReturnedLine(_Body):
 class GrantedRefund(_Body):
     status: str | None = None
     amount: MoneyBody | None = None
+    shipping_costs_included: bool | None = None
     lines: list[ReturnedLine] | None = None
 
 
 class Fulfillment(_Body):
     status: str
     total_refunded_amount: MoneyBody | None = None
+    shipping_refunded_amount: MoneyBody | None = None
     lines: list[ReturnedLine] | None = None
 
 

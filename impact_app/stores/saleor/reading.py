@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec import Raw
 
 from impact_app.domain.events import Event, OrderSeen, Uninstalled, UnknownTopic, Unreadable
-from impact_app.domain.money import Money
+from impact_app.domain.money import Money, share
 from impact_app.domain.orders import (
     Amount,
     Channel,
@@ -31,7 +31,7 @@ from impact_app.stores.bodies import (
     parsed,
     text,
 )
-from impact_app.stores.saleor.money import payment, payment_word, units_gone, value_of
+from impact_app.stores.saleor.money import GivenBack, given_back, payment, payment_word, value_of
 from impact_app.stores.saleor.payloads import (
     Category,
     DiscountBody,
@@ -139,7 +139,7 @@ class _Amounts:
 
 def _order(body: OrderBody) -> Order:
     amounts, found = _Amounts(body), _Discounts(body)
-    gone = units_gone(body, amounts.currency)
+    back = given_back(body, amounts.currency)
     key, placed = order_key(body.id, PLATFORM), moment(body.created)
     changed = moment(body.updated_at) if body.updated_at else placed
     return Order(
@@ -161,9 +161,11 @@ def _order(body: OrderBody) -> Order:
         currency=amounts.currency,
         shopper_currency=amounts.currency,
         prices_include_tax=amounts.include_tax,
-        lines=tuple(_line(line, at, gone[line.id], amounts, found) for at, line in enumerate(body.lines)),
+        lines=tuple(
+            _line(line, at, back.units[line.id], amounts, found) for at, line in enumerate(body.lines)
+        ),
         discounts=tuple(found.discounts),
-        extras=_extras(body, amounts),
+        extras=_extras(body, amounts, back),
         subtotal=amounts.entered(body.subtotal, "subtotal"),
         current_subtotal=None,
         codes=found.codes,
@@ -173,6 +175,7 @@ def _order(body: OrderBody) -> Order:
         # Only a server with permissions writes private metadata; anybody with the checkout's id the other.
         attributes=(*_pairs(body.private_metadata), *_pairs(body.metadata)),
         landing_url="",
+        given_back=_beyond(body, amounts, back),
     )
 
 
@@ -264,7 +267,8 @@ def _line(line: LineBody, at: int, gone: int, amounts: _Amounts, found: _Discoun
     price = amounts.entered(line.undiscounted_unit_price, f"{place}.undiscountedUnitPrice")
     paid = amounts.entered(line.total_price, f"{place}.totalPrice")
     off = amounts.amount((price.shop * quantity - paid.shop).amount)
-    nothing = amounts.amount(Decimal(0))
+    tax = amounts.tax(line.total_price, f"{place}.totalPrice")
+    returned = min(gone, quantity)
     variant = line.variant
     product = variant.product if variant else None
     kind = product.product_type if product else None
@@ -279,16 +283,31 @@ def _line(line: LineBody, at: int, gone: int, amounts: _Amounts, found: _Discoun
         product_type=text(kind and kind.name),
         category=_category(product.category if product else None),
         quantity=quantity,
-        kept=max(0, quantity - gone),
+        kept=quantity - returned,
         unit_price=price,
         reductions=tuple(found.reductions(line, off, amounts)),
-        tax=amounts.tax(line.total_price, f"{place}.totalPrice"),
-        # Saleor says which units came back, never what was paid for them: their share of the line.
-        returned=0,
-        refunded=nothing,
-        refunded_tax=nothing,
+        tax=tax,
+        returned=returned,
+        refunded=_share(paid, returned, quantity),
+        refunded_tax=_share(tax, returned, quantity),
         properties=_pairs(line.metadata),
     )
+
+
+def _share(whole: Amount, units: int, quantity: int) -> Amount:
+    """What belongs to some of a line's units: Saleor says which came back, never what was paid for each."""
+    if not units or not whole.shop.fits:
+        return Amount(whole.shop * 0, whole.shop * 0)
+    part = share(whole.shop, [Decimal(units), Decimal(quantity - units)])[0]
+    return Amount(part, part)
+
+
+def _beyond(body: OrderBody, amounts: _Amounts, back: GivenBack) -> Amount:
+    """Money given back that nothing accounts for; without the tax in it where prices are entered so."""
+    gross, net = value_of(body.subtotal.gross, "subtotal"), value_of(body.subtotal.net, "subtotal")
+    if amounts.include_tax or not gross:
+        return amounts.amount(back.beyond)
+    return Amount(*[Money(back.beyond * net / gross, amounts.currency).rounded()] * 2)
 
 
 def _sku(line: LineBody) -> str:
@@ -305,9 +324,9 @@ def _category(category: Category | None) -> str:
     return " > ".join(name for name in (text(one) for one in names) if name)
 
 
-def _extras(body: OrderBody, amounts: _Amounts) -> tuple[Extra, ...]:
+def _extras(body: OrderBody, amounts: _Amounts, back: GivenBack) -> tuple[Extra, ...]:
     shipping = body.shipping_price
-    if shipping is None:
+    if shipping is None or back.is_shipping:
         return ()
     place = "shippingPrice"
     return (Extra("shipping", amounts.entered(shipping, place), amounts.tax(shipping, place)),)

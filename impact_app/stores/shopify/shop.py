@@ -10,6 +10,14 @@ from shopify.utils.shop_url import sanitize_shop_domain
 _SHOP = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}\.myshopify\.com", re.ASCII)
 
 
+def checked_shop(text: str) -> str:
+    """`text` as a shop's domain. Raises ValueError."""
+    shop = shop_domain(text)
+    if shop is None:
+        raise ValueError(f"{text!r} is no domain such as example.myshopify.com.")
+    return shop
+
+
 def shop_domain(text: str | None) -> str | None:
     """`text` in lower case if it is a permanent shop domain and nothing else, otherwise None.
 
