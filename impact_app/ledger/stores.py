@@ -226,17 +226,19 @@ class Stores:
         auth_token: str | None,
         campaign_id: str,
         event_type_id: str,
-        rules: Mapping[str, str],
+        rules: Mapping[str, str] | None = None,
         by: str = "",
         now: datetime | None = None,
     ) -> None:
-        """Save what the merchant set; `auth_token=None` keeps the one that is stored.
+        """Save what the merchant set; `auth_token=None` and `rules=None` keep what is stored.
 
         Saving lifts a hold on the account: the credentials are others, or may do more than before. Each save
         is a new version of the settings, by which orders judged under an older one are found; the history
         names when it was saved and `by` whom.
         """
         with self._database.write() as connection:
+            if rules is None:
+                rules = connection.scalar(sa.select(stores.c.rules).where(stores.c.id == store_id)) or {}
             values: dict[str, Any] = {
                 "account_sid": account_sid,
                 "campaign_id": campaign_id,
@@ -247,6 +249,12 @@ class Stores:
                 values["auth_token"] = self._vault.lock(auth_token)
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
             _release(connection, account_sid)
+
+    def save_rules(self, store_id: int, rules: Mapping[str, str], *, by: str, now: datetime) -> None:
+        """Save the rules alone, as a new version that names when it was saved and by whom."""
+        with self._database.write() as connection:
+            values = _next_version(connection, store_id, rules, by, now)
+            connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
 
     def rule_versions(self, store_id: int) -> list[RuleVersion]:
         """Every version of the store's rules, the newest first."""

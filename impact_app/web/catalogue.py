@@ -23,8 +23,9 @@ from impact_app.domain.rules import RULES
 from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
 from impact_app.web.pages import NAVIGATION
-from impact_app.web.settings import ACCOUNT_FIELDS, GROUPS
-from impact_app.web.words import ACTORS, VERDICTS, WORDS
+from impact_app.web.rules_form import GROUPS
+from impact_app.web.settings import ACCOUNT_FIELDS
+from impact_app.web.words import ACTORS, KINDS, VERDICTS, WORDS
 
 _APP = Path(__file__).resolve().parents[1]
 FOLDER = _APP / "translations"
@@ -65,7 +66,7 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):
         yield "errors", text
-    for table in (VERDICTS, ACTORS, WORDS):
+    for table in (VERDICTS, ACTORS, WORDS, KINDS):
         yield from (("words", text) for text in table.values())
 
 

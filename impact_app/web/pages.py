@@ -20,6 +20,7 @@ NAVIGATION = [
     ("overview", "Overview"),
     ("orders", "Orders"),
     ("attention", "Attention"),
+    ("rules", "Rules"),
     ("settings", "Settings"),
 ]
 

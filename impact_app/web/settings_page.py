@@ -11,7 +11,7 @@ from flask_babel import gettext
 from impact_app.ledger.stores import Credentials, Store
 from impact_app.ledger.vault import Unreadable
 from impact_app.transports.api.account import AccountCheck, check_account
-from impact_app.web.access import Visit, here, services
+from impact_app.web.access import here, services
 from impact_app.web.pages import Notice, pages
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored, submitted
 
@@ -46,7 +46,7 @@ def save_settings() -> tuple[str, int]:
         form.faults.update(_REFUSED)
         return _not_saved(form, f"{gettext('Nothing was saved.')} {check.sentence}")
     _save(store, form, check)
-    g.visit = _seen_again()
+    seen_again()
     return _settings(stored(here().store), _saved(check)), 200
 
 
@@ -66,8 +66,7 @@ def _save(store: Store, form: SettingsForm, check: AccountCheck) -> None:
         auth_token=form.texts["auth_token"] or None,
         campaign_id=form.texts["campaign_id"],
         event_type_id=form.texts["event_type_id"],
-        rules=form.rules,
-        by="settings page",
+        by=here().who,
         now=services().clock(),
     )
     services().settings_saved(store.id)
@@ -91,7 +90,7 @@ def _settings(form: SettingsForm, notice: Notice | None) -> str:
     )
 
 
-def _seen_again() -> Visit:
-    """The same visit with the store as it is now."""
+def seen_again() -> None:
+    """Have the rest of this request see the store as it is now."""
     visit = here()
-    return replace(visit, store=services().stores.get(visit.store.id) or visit.store)
+    g.visit = replace(visit, store=services().stores.get(visit.store.id) or visit.store)

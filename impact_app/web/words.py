@@ -10,6 +10,7 @@ from flask_babel import format_date, format_datetime, format_decimal, gettext
 
 from impact_app.domain.money import exponent, of_minor
 from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
+from impact_app.domain.remap import Kind
 
 VERDICTS: dict[str, str] = {
     Verdict.REPORTED: "Reported",
@@ -41,6 +42,17 @@ WORDS = {
 }
 
 
+#: What a change of rules would do to orders of the past.
+KINDS: dict[str, str] = {
+    Kind.REPORT: "Would be reported",
+    Kind.CHANGE: "Amount or items would change",
+    Kind.TAKE_BACK: "Would be taken back",
+    Kind.ATTENTION: "Would need attention",
+    Kind.TOO_LATE: "Would change, but it is too late",
+    Kind.KEPT: "Stays reported; new ones like it would not be",
+}
+
+
 def register_words(app: Flask) -> None:
     """Give the templates these words."""
     # `_` takes what a template's author wrote; what comes from elsewhere goes through `translated`, which
@@ -49,7 +61,7 @@ def register_words(app: Flask) -> None:
         translated=translated, moment=moment, money=money, figure=figure, words=words, why=why, actor=actor
     )
     app.jinja_env.filters.update(minor=minor, day=day)
-    app.jinja_env.globals["VERDICTS"] = VERDICTS
+    app.jinja_env.globals.update(VERDICTS=VERDICTS, KINDS=KINDS)
 
 
 def translated(text: str) -> str:

@@ -7,12 +7,10 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from impact_app.domain.rules import RULES, default_text, read_rules
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import accounts, steps, stores
 from impact_app.ledger.vault import Vault
 from impact_app.simulator.network import RunningNetwork
-from impact_app.web.settings import GROUPS
 from impact_app.wiring import Services
 from tests.web.conftest import HTML, SID, Page, add_order, add_step, page_of
 
@@ -25,8 +23,7 @@ def form_of(client: FlaskClient, store: Store) -> dict[str, str]:
 
 def save(client: FlaskClient, store: Store, **boxes: str) -> tuple[int, Page]:
     account = {"account_sid": SID, "auth_token": TOKEN, "campaign_id": "1000", "event_type_id": "9876"}
-    given = {name.replace("rule_", "rule.", 1): text for name, text in boxes.items()}
-    sent = {**form_of(client, store), **account, **given}
+    sent = {**form_of(client, store), **account, **boxes}
     answer = client.post(f"/stores/{store.id}/settings", data=sent, headers=HTML)
     return answer.status_code, page_of(answer)
 
@@ -38,7 +35,7 @@ def asked(network: RunningNetwork) -> int:
 def test_a_form_saved_is_kept_and_the_token_is_never_shown(
     signed_in: FlaskClient, store: Store, services: Services
 ) -> None:
-    status, page = save(signed_in, store, rule_send="all", rule_codes_field="45")
+    status, page = save(signed_in, store)
 
     assert status == 200
     assert "Saved. impact.com accepts these credentials." in page.text
@@ -46,7 +43,6 @@ def test_a_form_saved_is_kept_and_the_token_is_never_shown(
     kept = services.stores.get(store.id)
     assert kept is not None
     assert (kept.account_sid, kept.campaign_id, kept.event_type_id) == (SID, "1000", "9876")
-    assert kept.rules == {"send": "all", "codes_field": "45"}
     assert kept.rules_version == store.rules_version + 1
     credentials = services.stores.credentials(store.id)
     assert credentials is not None
@@ -55,24 +51,6 @@ def test_a_form_saved_is_kept_and_the_token_is_never_shown(
         shown = signed_in.get(f"/stores/{store.id}/{path}", headers=HTML).get_data(as_text=True)
         assert TOKEN not in shown
     assert form_of(signed_in, store)["auth_token"] == ""
-
-
-def test_every_rule_is_on_the_page_once_with_its_default(signed_in: FlaskClient, store: Store) -> None:
-    page = page_of(signed_in.get(f"/stores/{store.id}/settings", headers=HTML))
-
-    boxes = [
-        got["name"] for tag, got in page.tags if tag in ("input", "select", "textarea") and got.get("name")
-    ]
-    for entry in RULES:
-        assert boxes.count(f"rule.{entry.name}") == 1
-        assert page.fields[f"rule.{entry.name}"] == default_text(entry.name)
-        assert entry.title in page.text
-
-
-def test_every_rule_has_its_group_and_no_group_names_a_rule_that_is_gone() -> None:
-    grouped = [name for _, names in GROUPS for name in names]
-
-    assert sorted(grouped) == sorted(entry.name for entry in RULES)
 
 
 def test_an_empty_token_box_keeps_the_stored_token(
@@ -91,13 +69,13 @@ def test_an_empty_token_box_keeps_the_stored_token(
 def test_credentials_that_impact_refuses_are_not_saved(
     signed_in: FlaskClient, store: Store, services: Services
 ) -> None:
-    status, page = save(signed_in, store, auth_token="no-such-token", rule_send="all")
+    status, page = save(signed_in, store, auth_token="no-such-token")
 
     assert status == 422
     assert "Nothing was saved. impact.com refuses this account SID and auth token." in page.text
     assert services.stores.get(store.id) == store
     assert page.fields["auth_token"] == ""
-    assert (page.fields["account_sid"], page.fields["rule.send"]) == (SID, "all")
+    assert page.fields["account_sid"] == SID
 
 
 @pytest.mark.parametrize("token", ["pretend-conversions-token", "pretend-disabled-token"])
@@ -131,50 +109,16 @@ def test_every_fault_stands_beside_its_box_and_nothing_is_asked(
         store,
         account_sid="IR/../1",
         campaign_id="12a",
-        rule_codes_field="0",
-        rule_routes="country",
     )
 
     assert status == 422
     assert services.stores.get(store.id) == store
     assert asked(network) == 0
     marked = {got["name"] for _, got in page.tags if got.get("aria-invalid")}
-    assert marked == {"account_sid", "campaign_id", "rule.codes_field", "rule.routes"}
+    assert marked == {"account_sid", "campaign_id"}
     ids = {got.get("id") for _, got in page.tags}
     assert {f"{name}-fault" for name in marked} <= ids
-    assert "“Text field for all promo codes” takes a whole number from 1 to 50, not '0'." in page.text
-    assert page.fields["rule.codes_field"] == "0"
-    assert page.fields["rule.routes"] == "country"
-
-
-def test_a_value_that_no_choice_has_is_refused(
-    signed_in: FlaskClient, store: Store, services: Services
-) -> None:
-    status, page = save(signed_in, store, rule_send="everything")
-
-    assert status == 422
-    assert "“Which orders to report” takes attributed, clicks_only or all, not 'everything'." in page.text
-    assert services.stores.get(store.id) == store
-
-
-def test_an_emptied_box_means_the_default(signed_in: FlaskClient, store: Store, services: Services) -> None:
-    save(signed_in, store, rule_codes_field="45")
-    status, page = save(signed_in, store, rule_codes_field="", rule_parameters=" ")
-
-    assert status == 200
-    assert services.stores.get(store.id).rules == {}  # type: ignore[union-attr]
-    assert page.fields["rule.codes_field"] == "1"
-
-
-def test_routes_keep_their_lines(signed_in: FlaskClient, store: Store, services: Services) -> None:
-    lines = "country=DE,AT -> 12:34\r\ncustomer=new -> 56:78"
-    status, page = save(signed_in, store, rule_routes=lines)
-
-    kept = services.stores.get(store.id)
-    assert status == 200
-    assert kept is not None
-    assert [one.campaign_id for one in read_rules(kept.rules).routes] == ["12", "56"]
-    assert page.fields["rule.routes"] == "country=DE,AT -> 12:34\ncustomer=new -> 56:78"
+    assert page.fields["campaign_id"] == "12a"
 
 
 def test_what_was_typed_is_shown_as_text_and_nothing_else(signed_in: FlaskClient, store: Store) -> None:
@@ -184,8 +128,6 @@ def test_what_was_typed_is_shown_as_text_and_nothing_else(signed_in: FlaskClient
         data={
             **form_of(signed_in, store),
             "account_sid": attack,
-            "rule.codes_field": attack,
-            "rule.routes": f"</textarea>{attack}",
         },
         headers=HTML,
     )
@@ -194,7 +136,6 @@ def test_what_was_typed_is_shown_as_text_and_nothing_else(signed_in: FlaskClient
     assert answer.status_code == 422
     assert [tag for tag, _ in page.tags].count("script") == 0
     assert page.fields["account_sid"] == attack
-    assert page.fields["rule.codes_field"] == attack
 
 
 def test_saving_lifts_the_hold_on_the_account_even_with_the_same_token(

@@ -61,6 +61,9 @@ PAGES = {
     ("POST", "replay"): 404,
     ("GET", "attention"): 200,
     ("POST", "replay_group"): 404,
+    ("GET", "rules"): 200,
+    ("POST", "save_rules"): 422,
+    ("POST", "restore_rules"): 404,
     ("GET", "settings"): 200,
     ("POST", "save_settings"): 422,
 }
@@ -71,7 +74,9 @@ def pages_of(app: Flask, door: str, **values: object) -> dict[tuple[str, str], s
     adapter = app.url_map.bind("localhost")
     return {
         (method, rule.endpoint.removeprefix(f"{door}.")): adapter.build(
-            rule.endpoint, {**dict.fromkeys(rule.arguments, "THEIR-KEY"), **values}, method
+            rule.endpoint,
+            {name: {"order_key": "THEIR-KEY", "version": 999, **values}[name] for name in rule.arguments},
+            method,
         )
         for rule in app.url_map.iter_rules()
         if rule.endpoint.startswith(f"{door}.")
@@ -93,7 +98,7 @@ def test_every_page_of_the_admin_shows_and_changes_only_the_proved_shop(
                 path,
                 method=method,
                 query_string={**named, "search": "THEIR-CLICK"},
-                data={**named, "account_sid": "IR 1"} if method == "POST" else None,
+                data={**named, "account_sid": "IR 1", "rule.send": "?"} if method == "POST" else None,
                 headers={**HTML, "Authorization": f"Bearer {id_token(pretend)}"},
             )
             assert answer.status_code == PAGES[method, name], (method, name)
