@@ -34,6 +34,8 @@ from impact_app.ledger.schema import NewerSchema
 from impact_app.ledger.stores import Store
 from impact_app.ledger.vault import Unreadable as SecretUnreadable
 from impact_app.pipeline.backfill import Tally
+from impact_app.pipeline.export import File as ExportFile
+from impact_app.pipeline.export import State, change_file, conversion_file
 from impact_app.pipeline.preview import preview as preview_order
 from impact_app.pipeline.preview import unwrapped
 from impact_app.pipeline.process import Period, Unlisted
@@ -44,6 +46,7 @@ from impact_app.stores.saleor.errors import SaleorError
 from impact_app.stores.shopify.errors import ShopifyError
 from impact_app.terminal import progress, table
 from impact_app.transports.api.lookups import NotAnswered
+from impact_app.transports.files.request import MOST_ROWS
 from impact_app.wiring import PLATFORMS, Services
 
 _P = ParamSpec("_P")
@@ -58,6 +61,7 @@ def register(app: Flask) -> None:
         stores,
         orders,
         backfill,
+        export,
         remap,
         shadow,
         takeover,
@@ -417,6 +421,62 @@ def backfill(store_name: str, since: datetime, until: datetime, dry_run: bool) -
     if tally.faults:
         told = "\n".join(f"Order {order}: {why}" for order, why in tally.faults.items())
         raise click.ClickException(f"{len(tally.faults)} orders could not be taken in.\n{told}")
+
+
+@click.command()
+@click.argument("store_name", metavar="STORE")
+@_period
+@click.option("--output", type=click.Path(path_type=Path), help="A file; otherwise it is printed.")
+@click.option(
+    "--state",
+    type=click.Choice(["all", "reported", "due"]),
+    default="all",
+    show_default=True,
+    help="Only what impact.com accepted, or only what is still to be sent.",
+)
+@click.option("--changes", is_flag=True, help="Modifications and reversals instead of conversions.")
+@click.option("--to-look-at", is_flag=True, help="Safe to open in a spreadsheet, unfit to upload.")
+@with_appcontext
+@_plainly
+def export(
+    store_name: str,
+    since: datetime,
+    until: datetime,
+    output: Path | None,
+    state: State,
+    changes: bool,
+    to_look_at: bool,
+) -> None:
+    """Give the orders placed at STORE in a period as a CSV that impact.com takes by upload, FTP or e-mail."""
+    line = _line()
+    store = _store(line, store_name)
+    if since >= until:
+        raise click.UsageError("--from lies behind --to.")
+    make = change_file if changes else conversion_file
+    file = make(line.database, store.id, since, until, state=state, to_look_at=to_look_at)
+    if output is None:
+        click.echo(file.text, nl=False)
+    else:
+        output.write_text(file.text, encoding="utf-8", newline="")
+    for sentence in _about(file, to_look_at):
+        click.echo(sentence, err=True)
+
+
+def _about(file: ExportFile, to_look_at: bool) -> Iterable[str]:
+    sums = [f"{plain(amount, currency)} {currency}" for currency, amount in sorted(file.sums.items())]
+    worth = f", {', '.join(sums)} after discounts" if sums else ""
+    yield f"{file.conversions} conversions, {file.rows} lines{worth}."
+    if file.left_out:
+        yield f"{file.left_out} reversals were undone, which a file cannot say; they are left out."
+    if file.rows >= MOST_ROWS:
+        yield f"impact.com asks for fewer than {MOST_ROWS} lines a file: choose shorter periods."
+    if file.risky and not to_look_at:
+        yield (
+            f"Values in {', '.join(file.risky)} begin like a formula. They are as impact.com needs them: "
+            "do not open the file in a spreadsheet; --to-look-at makes one for that."
+        )
+    if to_look_at:
+        yield "This file is to be looked at, not to be uploaded."
 
 
 def _so_far(tally: Tally, word: str) -> str:
