@@ -11,11 +11,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impact_app.domain.orders import Payment
-from impact_app.domain.plan import Modify, Reported, ReportedItem, Restore, Reverse
+from impact_app.domain.plan import (
+    Context,
+    Held,
+    Limits,
+    Modify,
+    Reported,
+    ReportedItem,
+    Restore,
+    Reverse,
+    Submit,
+    plan,
+)
 from impact_app.domain.reasons import Reason, Verdict
-from impact_app.domain.rules import default_text
+from impact_app.domain.rules import default_text, read_rules
 from impact_app.simulator.shopify.orders import cancel, edit, refund
-from tests.domain.shop import Body, asked, body, form, items, line, money, off, percent, read, reported
+from tests.domain.shop import (
+    PLACED,
+    TARGET,
+    Body,
+    asked,
+    body,
+    form,
+    items,
+    line,
+    money,
+    net,
+    off,
+    percent,
+    read,
+    reported,
+)
 
 D = Decimal
 
@@ -424,3 +450,37 @@ def test_refunded_is_its_own_word() -> None:
     words = {"refunded": Payment.REFUNDED, "partially_refunded": Payment.PAID, "voided": Payment.VOIDED}
     for word, payment in words.items():
         assert read({**raw, "financial_status": word}).payment is payment
+
+
+def test_what_is_reported_anew_leaves_out_what_has_a_conversion_of_its_own() -> None:
+    """impact.com could not book the order, but holds what was added: A and B go again, NEW does not."""
+    raw = two_lines(discounts=[percent("10")])
+    first = reported(read(raw))
+    after = {**edit(raw, add=[line("5.00", 1, "NEW")])[1], "financial_status": "paid"}
+    added = asked(read(after), first, added_items="second_conversion")
+    assert isinstance(added.step, Submit)
+    context = Context(TARGET, (), PLACED, further=(Held(2, added.step.result, Limits()),))
+    found = plan(read(after), read_rules({}), None, context)
+    sent = form(found)
+    assert [sku for sku, *_ in items(sent)] == ["A", "B"]
+    assert net(sent) == D("50.00") - D("5.00")
+    assert found.part == 1
+
+
+def test_of_two_conversions_the_locked_one_does_not_hold_up_the_other() -> None:
+    """All comes back: the first is locked, so 50.00 stand too much; the second is still reversed."""
+    raw = two_lines()
+    first = reported(read(raw))
+    after = {**edit(raw, add=[line("5.00", 1, "NEW")])[1], "financial_status": "paid"}
+    added = asked(read(after), first, added_items="second_conversion")
+    assert isinstance(added.step, Submit)
+    context = Context(
+        TARGET, (), PLACED, limits=Limits(PLACED), further=(Held(2, added.step.result, Limits()),)
+    )
+    found = plan(read(cancel(after)), read_rules({}), first, context)
+    assert (found.part, form(found)["OrderId"]) == (2, "450789469-2")
+    assert isinstance(found.step, Reverse)
+    rest = replace(context, further=(Held(2, found.step.result, Limits()),))
+    last = plan(read(cancel(after)), read_rules({}), first, rest)
+    assert (last.step, last.reason) == (None, Reason.TOO_LATE)
+    assert last.detail.endswith("50.00 USD too much.")

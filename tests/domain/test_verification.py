@@ -22,6 +22,7 @@ from impact_app.domain.verification import (
     ReadBack,
     Submission,
     difference,
+    foremost,
     judge_action,
     judge_submission,
     next_look,
@@ -287,3 +288,35 @@ def test_windows_are_few_and_hold_everything() -> None:
         (NOON + 30 * day - margin, NOON + 30 * day + margin),
     ]
     assert windows([]) == []
+
+
+NOW = datetime(2026, 12, 29, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("finding", "locks", "reason"),
+    [
+        (Finding.DIFFERS, NOW, Reason.TOO_LATE),
+        (Finding.DIFFERS, NOW + timedelta(days=1), Reason.CREDITED),
+        (Finding.DIFFERS, None, Reason.CREDITED),
+        (Finding.CREDITED, NOW, Reason.CREDITED),
+    ],
+)
+def test_what_differs_and_is_locked_comes_too_late(
+    finding: Finding, locks: datetime | None, reason: Reason
+) -> None:
+    told = replace(TOLD, finding=finding, locking_date=locks, checked_at=NOW)
+    assert told.instead_of(Reason.UNCHANGED) is reason
+    is_late = reason is Reason.TOO_LATE
+    assert told.instead_of(Reason.REVERSED) is (Reason.TOO_LATE if is_late else None)
+    assert told.instead_of(Reason.ADDED_ITEMS) is None
+
+
+def test_of_two_conversions_the_one_with_a_fault_is_told() -> None:
+    well = replace(TOLD, finding=Finding.CREDITED, partner_name="First")
+    late = replace(TOLD, finding=Finding.DIFFERS, locking_date=NOW, checked_at=NOW)
+    lost = replace(TOLD, finding=Finding.DATA)
+    assert foremost([]) is None
+    assert foremost([well, replace(well, partner_name="Second")]) is well
+    assert foremost([well, late]) is late
+    assert foremost([late, lost, well]) is lost
