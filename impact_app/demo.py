@@ -133,7 +133,16 @@ def _environment(
     """The environment of a fresh installation, whatever this one's says."""
     port = int(os.environ.get("PORT") or 5000)
     port = free_port() if port_fault(port) else port
-    ours = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ADMIN_PASSWORD", "SHOPIFY", "IMPACT", "INSTANCE")
+    ours = (
+        "SECRET_KEY",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "ADMIN_PASSWORD",
+        "SHOPIFY",
+        "SALEOR",
+        "IMPACT",
+        "INSTANCE",
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
         **kept,

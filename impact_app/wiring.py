@@ -49,7 +49,7 @@ from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
-from impact_app.pipeline.saleor import SaleorOrders, SaleorStores, no_facts
+from impact_app.pipeline.saleor import MissedEvents, SaleorOrders, SaleorStores, no_facts
 from impact_app.pipeline.takeover import Takeover
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
 from impact_app.pipeline.verify import Verifier
@@ -240,6 +240,10 @@ class Services:
     def saleor(self) -> SaleorStores:
         """Saleor stores: how they are connected, and which deliveries are theirs."""
         return SaleorStores(self.stores, self.saleor_api, self.config.saleor, clock=self.clock)
+
+    @property
+    def saleor_missed(self) -> MissedEvents:
+        return MissedEvents(self.stores, self.inbox, self.saleor_orders, self.clock)
 
     @cached_property
     def saleor_orders(self) -> SaleorOrders:

@@ -99,8 +99,10 @@ def daily() -> None:
 
 
 def hourly() -> None:
-    """Keep platform tokens alive that would run out unused."""
+    """Keep platform tokens alive that would run out unused; look for events that a platform has given up."""
     line = services()
+    if line.saleor_missed.sweep():
+        line.wake.soon("process")
     if line.config.shopify is not None:
         line.tokens.refresh_idle(line.clock())
 

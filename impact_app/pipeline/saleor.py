@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import threading
@@ -16,14 +17,15 @@ import structlog
 from impact_app.config import SaleorConfig
 from impact_app.domain.events import Unreadable
 from impact_app.domain.orders import Order
+from impact_app.ledger.inbox import Delivery, Inbox
 from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.pipeline.process import Period, Placed, ProductFacts, Unfetched, Unlisted
 from impact_app.stores.saleor.api import Ask, SaleorApi
 from impact_app.stores.saleor.documents import Version, read_version
 from impact_app.stores.saleor.errors import AppGone, InstallRefused, SaleorError, SaleorUnreachable
 from impact_app.stores.saleor.install import UNREACHABLE, Installed, api_url_of, domain_of, proved
-from impact_app.stores.saleor.orders import OrdersPage, fetch_order, placed_orders
-from impact_app.stores.saleor.reading import read_order
+from impact_app.stores.saleor.orders import OrdersPage, failed_orders, fetch_order, placed_orders
+from impact_app.stores.saleor.reading import MISSED, read_order
 from impact_app.stores.saleor.signature import (
     BadSignature,
     Key,
@@ -248,6 +250,50 @@ class SaleorOrders:
                 raise
 
         return watched
+
+
+@dataclass(frozen=True)
+class MissedEvents:
+    """Looks for events that Saleor has given up, and has their orders looked at."""
+
+    stores: Stores
+    inbox: Inbox
+    orders: SaleorOrders
+    clock: Callable[[], datetime]
+
+    def sweep(self) -> int:
+        """Put a hint into the inbox for each event that never arrived; how many were told of.
+
+        The same event is told of each time for two weeks and is one hint, since the delivery's id is its key.
+        One store that cannot be asked stops no other.
+        """
+        told = 0
+        for store in self.stores.all():
+            if store.platform == PLATFORM and store.state == "connected":
+                told += self._sweep(store)
+        return told
+
+    def _sweep(self, store: Store) -> int:
+        try:
+            missed = failed_orders(self.orders.ask(store, PATIENCE))
+        except (SaleorError, LookupError) as error:
+            log.warning("missed.not_asked", store=store.id, reason=str(error))
+            return 0
+        now = self.clock()
+        hints = [
+            Delivery(
+                platform=PLATFORM,
+                domain=store.domain,
+                topic=MISSED,
+                delivery_key=hashlib.sha256(delivery.encode()).hexdigest(),
+                received_at=now,
+                body=json.dumps({"order": order_key}).encode(),
+            )
+            for delivery, order_key in missed.items()
+        ]
+        if hints:
+            self.inbox.add(hints)
+        return len(hints)
 
 
 def _within(period: Period, pages: Iterable[OrdersPage]) -> Iterator[Order | Unfetched]:

@@ -2,7 +2,8 @@
 
     python -m tests.chaos.storm 10000 5      orders, kills of each of web, worker and Redis
 
-Each order is delivered three times, twice with one webhook id and once with another, in random order, fast.
+Half of the orders are Shopify's, half are Saleor's. Each is delivered three times, twice as one delivery and
+once as another, in random order, fast.
 At the end each paid order stands booked once, with the right amount, and the verdicts say so.
 """
 
@@ -24,8 +25,12 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from impact_app.demo import SHOP, Stage, running_demo
+from impact_app.ledger.stores import Tokens
 from impact_app.ledger.tables import attempts, deliveries, orders
 from impact_app.simulator.network import TRANSIENT, Setup, fault
+from impact_app.simulator.saleor import deliveries as deliveries_of_saleor
+from impact_app.simulator.saleor import orders as orders_of_saleor
+from impact_app.simulator.saleor.server import PretendSaleor, running_saleor
 from impact_app.simulator.shopify.deliveries import headers
 from impact_app.simulator.shopify.orders import LineSpec, OrderSpec, encode, order_body
 
@@ -37,12 +42,21 @@ KINDS = {"web": "granian", "worker": "app worker", "redis": "redis-server"}
 
 
 @dataclass(frozen=True)
+class Posting:
+    """One delivery: the path at the door, the bytes, the signed headers."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Sale:
-    """One paid order, and what impact.com should pay on."""
+    """One paid order, how it is delivered, and what impact.com should pay on."""
 
     key: str
-    body: bytes
     net: Decimal
+    postings: tuple[Posting, Posting]
 
 
 @dataclass
@@ -65,10 +79,11 @@ class Figures:
 def storm(count: int, kills: int, *, seed: int, told: Console, patience: float) -> Figures:
     """Run one storm and check its end. Raises AssertionError with what does not add up."""
     chance = random.Random(seed)
-    sales = [_sale(chance) for _ in range(count)]
     figures = Figures(count)
     started = time.monotonic()
-    with running_demo(told, Setup(rate_limit=None)) as stage:
+    with running_saleor() as saleor, running_demo(told, Setup(rate_limit=None)) as stage:
+        _connect(stage, saleor)
+        sales = [_saleor(chance, saleor) if at % 2 else _shopify(chance, stage) for at in range(count)]
         stage.network.faults.at_random(
             FAILING, seed=seed, kinds=[fault(name, seconds=0.05) for name in TRANSIENT]
         )
@@ -86,25 +101,81 @@ def storm(count: int, kills: int, *, seed: int, told: Console, patience: float) 
     return figures
 
 
-def _sale(chance: random.Random) -> Sale:
-    prices = [Decimal(chance.randint(100, 50_000)) / 100 for _ in range(chance.randint(1, 4))]
-    lines = tuple(
-        LineSpec(f"SKU-{at}", f"Thing {at}", price, chance.randint(1, 3), product_id=None)
-        for at, price in enumerate(prices)
+def _connect(stage: Stage, saleor: PretendSaleor) -> None:
+    """Connect the pretend Saleor as an installation does, with the account of the demo's store."""
+    facts = {"api_url": saleor.api_url, "version": saleor.version, "keys": saleor.keys.jwks()["keys"]}
+    tokens = Tokens("offline", "app-token")
+    store = stage.line.stores.connect(
+        "saleor", saleor.domain, tokens, now=datetime.now(UTC), installation=facts
     )
+    setup = stage.network.books.setup
+    stage.line.stores.save_settings(
+        store.id,
+        account_sid=setup.sid,
+        auth_token=setup.token,
+        campaign_id=str(setup.campaigns[0].id),
+        event_type_id=str(setup.event_types[0].id),
+        rules={},
+        now=datetime.now(UTC),
+    )
+
+
+def _prices(chance: random.Random) -> list[tuple[Decimal, int]]:
+    """Price and units of one to four lines."""
+    count = chance.randint(1, 4)
+    return [(Decimal(chance.randint(100, 50_000)) / 100, chance.randint(1, 3)) for _ in range(count)]
+
+
+def _net(prices: list[tuple[Decimal, int]]) -> Decimal:
+    return sum((price * units for price, units in prices), Decimal(0))
+
+
+def _shopify(chance: random.Random, stage: Stage) -> Sale:
+    prices = _prices(chance)
     spec = OrderSpec(
-        lines=lines,
+        lines=tuple(
+            LineSpec(f"SKU-{at}", f"Thing {at}", price, units, product_id=None)
+            for at, (price, units) in enumerate(prices)
+        ),
         note_attributes=(("im_ref", f"click-{chance.getrandbits(48):x}"),),
         processed_at=datetime.now(UTC).replace(microsecond=0),
     )
-    body = order_body(spec)
-    net = sum((line.price * line.quantity for line in lines), Decimal(0))
-    return Sale(str(body["id"]), encode(body), net)
+    made = order_body(spec)
+    key, body = str(made["id"]), encode(made)
+    first, second = (_delivery(stage, body, f"{key}-{copy}") for copy in "ab")
+    return Sale(key, _net(prices), (first, second))
+
+
+def _delivery(stage: Stage, body: bytes, webhook_id: str) -> Posting:
+    secret = stage.admin.store.client_secret
+    return Posting(
+        "/shopify/webhooks", body, headers("orders/paid", SHOP, body, secret, webhook_id=webhook_id)
+    )
+
+
+def _saleor(chance: random.Random, saleor: PretendSaleor) -> Sale:
+    """Two events of one order; a repeated one has the same bytes."""
+    prices = _prices(chance)
+    spec = orders_of_saleor.OrderSpec(
+        lines=tuple(
+            orders_of_saleor.LineSpec(f"Thing {at}", price, units, sku=f"SKU-{at}")
+            for at, (price, units) in enumerate(prices)
+        ),
+        metadata=(("im_ref", f"click-{chance.getrandbits(48):x}"),),
+    )
+    made = orders_of_saleor.order(spec)
+    first, second = (_event(name, made, saleor) for name in ("order_fully_paid", "order_updated"))
+    return Sale(made["id"], _net(prices), (first, second))
+
+
+def _event(name: str, made: orders_of_saleor.Body, saleor: PretendSaleor) -> Posting:
+    body = deliveries_of_saleor.encode(deliveries_of_saleor.event(name, made))
+    return Posting("/saleor/webhooks", body, deliveries_of_saleor.headers(name, saleor.api_url, body))
 
 
 def _post(stage: Stage, sales: list[Sale], chance: random.Random, figures: Figures) -> None:
     """Every delivery, in random order, from several senders at once."""
-    queue = [(sale, f"{sale.key}-{copy}") for sale in sales for copy in ("a", "a", "b")]
+    queue = [sale.postings[copy] for sale in sales for copy in (0, 0, 1)]
     chance.shuffle(queue)
     waiting = iter(queue)
     lock = threading.Lock()
@@ -113,10 +184,10 @@ def _post(stage: Stage, sales: list[Sale], chance: random.Random, figures: Figur
         session = requests.Session()
         while True:
             with lock:
-                sale, webhook_id = next(waiting, (None, ""))
-            if sale is None:
+                posting = next(waiting, None)
+            if posting is None:
                 return
-            repeated = _deliver(stage, session, sale, webhook_id)
+            repeated = _deliver(stage, session, posting)
             with lock:
                 figures.posted += 1
                 figures.repeated += repeated
@@ -126,21 +197,19 @@ def _post(stage: Stage, sales: list[Sale], chance: random.Random, figures: Figur
             done.result()
 
 
-def _deliver(stage: Stage, session: requests.Session, sale: Sale, webhook_id: str) -> int:
-    """Deliver until it is taken, as Shopify does, only sooner; how often it had to be repeated."""
-    url = f"http://127.0.0.1:{stage.config.port}/shopify/webhooks"
-    secret = stage.admin.store.client_secret
-    signed = headers("orders/paid", SHOP, sale.body, secret, webhook_id=webhook_id)
+def _deliver(stage: Stage, session: requests.Session, posting: Posting) -> int:
+    """Deliver until it is taken, as platforms do, only sooner; how often it had to be repeated."""
+    url = f"http://127.0.0.1:{stage.config.port}{posting.path}"
     for tried in range(600):
         try:
-            answer = session.post(url, data=sale.body, headers=signed, timeout=5)
+            answer = session.post(url, data=posting.body, headers=posting.headers, timeout=5)
         except requests.RequestException:
             answer = None
         if answer is not None and answer.status_code == 200:
             return tried
         assert answer is None or answer.status_code == 503, f"{answer.status_code}: {answer.text}"
         time.sleep(0.2)
-    raise AssertionError(f"delivery {webhook_id} was not taken")
+    raise AssertionError(f"a delivery to {posting.path} was not taken")
 
 
 def _kill(stage: Stage, kills: int, chance: random.Random, over: threading.Event, figures: Figures) -> None:

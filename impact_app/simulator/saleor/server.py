@@ -124,7 +124,7 @@ class PretendSaleor:
         payload = deliveries.encode(deliveries.event(name, order)).decode()
         stamp = datetime.now(UTC).isoformat()
         kept = {
-            "id": name,
+            "id": f"RXZlbnREZWxpdmVyeTo{len(self.failed)}",
             "status": "FAILED",
             "eventType": name.upper(),
             "createdAt": stamp,

@@ -98,7 +98,7 @@ def failed_deliveries() -> str:
   app {
     webhooks {
       eventDeliveries(first: 100, sortBy: { field: CREATED_AT, direction: DESC }) {
-        edges { node { status eventType createdAt payload } }
+        edges { node { id status payload } }
       }
     }
   }

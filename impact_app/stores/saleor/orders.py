@@ -71,16 +71,18 @@ def placed_orders(
     yield from _pages(ask, documents.orders_placed(version), asked, cursor)
 
 
-def failed_orders(ask: Ask) -> set[str]:
-    """Ids of the orders in deliveries that never arrived; Saleor keeps those two weeks, and only those.
+def failed_orders(ask: Ask) -> dict[str, str]:
+    """The orders in deliveries that Saleor has given up, by the delivery's id; the latest 100 a webhook.
 
-    A delivery without a body, or about something else, tells of no order. Whatever `ask` raises passes.
+    Saleor keeps those two weeks. A delivery without a body, or about something else, tells of no order.
+    Whatever `ask` raises passes.
     """
     app = ask(documents.failed_deliveries(), {})["app"] or {}
     held = [hook["eventDeliveries"] or {} for hook in app.get("webhooks") or ()]
     nodes = [edge["node"] for deliveries in held for edge in deliveries.get("edges") or ()]
-    found = (_order_id(node.get("payload")) for node in nodes)
-    return {order_id for order_id in found if order_id}
+    given_up = [node for node in nodes if node.get("status") == "FAILED"]
+    found = {str(node["id"]): _order_id(node.get("payload")) for node in given_up}
+    return {delivery: order_id for delivery, order_id in found.items() if order_id}
 
 
 def _pages(ask: Ask, document: str, asked: Mapping[str, str], cursor: str | None) -> Iterator[OrdersPage]:

@@ -181,3 +181,9 @@ class EventBody(_Body):
     app: AppReference | None = None
     recipient: AppReference | None = None
     data: dict[str, EventBody] | None = None
+
+
+class MissedBody(_Body):
+    """What this app writes for itself about an event that never arrived: the order's id."""
+
+    order: str

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import Raw
 
-from impact_app.domain.events import Event, OrderSeen, Uninstalled, UnknownTopic, Unreadable
+from impact_app.domain.events import Event, OrderChanged, OrderSeen, Uninstalled, UnknownTopic, Unreadable
 from impact_app.domain.money import Money, share
 from impact_app.domain.orders import (
     Amount,
@@ -37,6 +37,7 @@ from impact_app.stores.saleor.payloads import (
     DiscountBody,
     EventBody,
     LineBody,
+    MissedBody,
     OrderBody,
     Pair,
     TaxedBody,
@@ -62,6 +63,9 @@ ORDER_EVENTS = frozenset(
 )
 _APP_DELETED = "app_deleted"
 
+#: Our own: an order of which Saleor says that an event about it never arrived.
+MISSED = "order_missed"
+
 _ORIGINS = {"DRAFT": Channel.DRAFT, "REISSUE": Channel.DRAFT, "BULK_CREATE": Channel.DRAFT}
 _DISCOUNT_KINDS = {"VOUCHER": DiscountKind.CODE, "MANUAL": DiscountKind.MANUAL}
 
@@ -71,6 +75,8 @@ def read(topic: str, body: bytes) -> Event:
 
     The signature covers the body alone, so where the body names its own event, that name counts.
     """
+    if topic == MISSED:
+        return OrderChanged(order_key(parsed(body, MissedBody, PLATFORM).order, PLATFORM))
     if topic not in ORDER_EVENTS and topic != _APP_DELETED:
         return UnknownTopic()
     event = _unwrapped(parsed(body, EventBody, PLATFORM))
