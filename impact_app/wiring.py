@@ -33,6 +33,7 @@ from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
 from impact_app.pipeline.backfill import Backfill
+from impact_app.pipeline.by_hand import ByHand
 from impact_app.pipeline.deliver import Deliverer
 from impact_app.pipeline.fetch import ShopifyOrders
 from impact_app.pipeline.placed import ShopifyPlaced
@@ -101,6 +102,10 @@ class Services:
     @cached_property
     def orders(self) -> Orders:
         return Orders(self.database)
+
+    @cached_property
+    def by_hand(self) -> ByHand:
+        return ByHand(self.database, self.stores, self.clock)
 
     @cached_property
     def acts(self) -> Acts:
@@ -197,7 +202,7 @@ class Services:
 
     def replay(self, store_id: int, order_key: str, by: str = "command line") -> str | None:
         """Ask one order's question again, sending even what was refused; what came of it, None if unknown."""
-        if not self.reviewer.replay(store_id, order_key, by):
+        if not self.by_hand.replay(store_id, order_key, by):
             return None
         self.wake.soon("deliver")
         file = self.orders.show(store_id, order_key)
@@ -205,7 +210,7 @@ class Services:
 
     def replay_group(self, store_id: int, reason: Reason, detail: str | None, by: str) -> int:
         """Have every order judged anew that one cause holds up; how many those are."""
-        asked = self.reviewer.replay_group(store_id, reason, detail, by)
+        asked = self.by_hand.replay_group(store_id, reason, detail, by)
         self.wake.soon("review")
         return asked
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     SUBSCRIPTION_RENEWAL = "subscription_renewal"
     FORMER_APP = "former_app"
     BOOKED_ELSEWHERE = "booked_elsewhere"
+    IGNORED = "ignored"
     NO_CLICK_OR_CODE = "no_click_or_code"
     NO_CLICK = "no_click"
     NO_ATTRIBUTION_KEY = "no_attribution_key"
@@ -122,6 +123,9 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         _W,
         "The order carries the former app's mark and was placed before this app took over.",
         "The former app reported it; a second report would pay the partner twice.",
+    ),
+    Reason.IGNORED: Explanation(
+        _W, "Somebody decided by hand not to report the order.", "A replay undoes that."
     ),
     Reason.BOOKED_ELSEWHERE: Explanation(
         _W,

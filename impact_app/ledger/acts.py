@@ -16,6 +16,9 @@ class Act(StrEnum):
     """What can be done by hand."""
 
     REPLAY = "replay"
+    RESEND = "resend"
+    TAKE_BACK = "take_back"
+    IGNORE = "ignore"
     REPLAY_GROUP = "replay_group"
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from impact_app.domain.attention import Held
+from impact_app.domain.decisions import Decision
 from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
@@ -70,6 +71,7 @@ class Known:
     conversions: Sequence[Booked]
     #: the version of the rules it was reported by; None: not reported, or before this was kept
     rules_version: int | None = None
+    decision: Decision | None = None
 
     @property
     def reported(self) -> Reported | None:
@@ -302,7 +304,7 @@ class Orders:
 def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | None:
     """The order as known, kept from everybody else until the transaction ends."""
     row = connection.execute(
-        sa.select(orders.c.id, orders.c.snapshot)
+        sa.select(orders.c.id, orders.c.snapshot, orders.c.decision)
         .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
         .with_for_update()
     ).one_or_none()
@@ -342,7 +344,13 @@ def _known(connection: sa.Connection, row: Any) -> Known:
         order=order_from(row.snapshot),
         conversions=booked(connection, row.id),
         rules_version=_rules_version(connection, row.id),
+        decision=None if row.decision is None else Decision(row.decision),
     )
+
+
+def decide(connection: sa.Connection, row_id: int, decision: Decision | None) -> None:
+    """Write down what a person decided about an order; None undoes it."""
+    connection.execute(sa.update(orders).where(orders.c.id == row_id).values(decision=decision))
 
 
 def take_up_rules(connection: sa.Connection, row_id: int, rules_version: int) -> None:

@@ -274,6 +274,23 @@ def write(
     )
 
 
+def repeat(connection: sa.Connection, order_row_id: int, account_sid: str, now: datetime) -> bool:
+    """Put the call that reported an order into the outbox once more; False where none is kept."""
+    row = connection.execute(
+        sa.select(steps)
+        .where(steps.c.order_row_id == order_row_id, steps.c.account_sid == account_sid)
+        .where(steps.c.kind == "submit", steps.c.part == 1, steps.c.state == "accepted")
+        .order_by(steps.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return False
+    result = reported_from(row.outcome_reported)
+    step = NewStep("submit", row.method, row.path, row.form, result, row.rules_version)
+    write(connection, row.store_id, order_row_id, account_sid, step, now)
+    return True
+
+
 def shadow_calls(
     connection: sa.Connection, store_id: int, since: datetime, until: datetime
 ) -> list[tuple[Order, Reported]]:

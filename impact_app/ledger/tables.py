@@ -179,6 +179,8 @@ orders = sa.Table(
     sa.Column("promo_code", sa.String(255)),
     sa.Column("partner_name", sa.String(255)),
     sa.Column("email_sha1", sa.String(40)),
+    # what a person decided: a slug of domain.decisions; NULL: nothing
+    sa.Column("decision", sa.String(16)),
     sa.UniqueConstraint("store_id", "order_key"),
 )
 sa.Index("ix_orders_placed", orders.c.store_id, orders.c.placed_at)

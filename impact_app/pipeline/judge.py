@@ -11,6 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from impact_app.domain.decisions import decided
 from impact_app.domain.evidence import evidence
 from impact_app.domain.mapping import PartnerCode, Target
 from impact_app.domain.orders import Order
@@ -64,7 +65,10 @@ def _judge(
 ) -> None:
     version, rules = rules_for(connection, store, known)
     waiting = outbox.open_step(connection, known.row_id)
-    found = _planned(order, rules, known, _context(store, now), is_resent=insist or waiting is not None)
+    seen = decided(order, known.decision)
+    found = _planned(seen, rules, known, _context(store, now), is_resent=insist or waiting is not None)
+    if known.decision is not None and known.reported is None:
+        found = replace(found, step=None, verdict=Verdict.WITHHELD, reason=Reason.IGNORED, detail="")
     if found.step is not None and not (store.account_sid and store.has_auth_token):
         # A rule may name campaign and event type by itself, but there is nobody to call as.
         found = replace(found, step=None, verdict=Verdict.WAITING, reason=Reason.NOT_CONFIGURED)

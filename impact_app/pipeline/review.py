@@ -8,10 +8,8 @@ from datetime import datetime
 
 import structlog
 
-from impact_app.domain.reasons import Reason
-from impact_app.ledger import acts, orders
+from impact_app.ledger import orders
 from impact_app.ledger import outbox as outboxes
-from impact_app.ledger.acts import Act
 from impact_app.ledger.database import Database
 from impact_app.ledger.orders import Orders
 from impact_app.ledger.stores import Stores
@@ -73,22 +71,3 @@ class Reviewer:
 
     def has_due(self) -> bool:
         return bool(self.orders.outdated(1))
-
-    def replay(self, store_id: int, order_key: str, by: str) -> bool:
-        """Judge one order anew and send even what was refused; False if the store has no such order."""
-        now = self.clock()
-        with self.database.write() as connection:
-            store = self.stores.get_in(connection, store_id)
-            if store is None or not judge.again(connection, store, order_key, now, insist=True):
-                return False
-            acts.record(connection, store_id, Act.REPLAY, by, now, order_key=order_key)
-            return True
-
-    def replay_group(self, store_id: int, reason: Reason, detail: str | None, by: str) -> int:
-        """Have every order judged anew by `drain` that one cause holds up; how many those are."""
-        with self.database.write() as connection:
-            asked = orders.ask_for(connection, store_id, reason, detail)
-            if asked:
-                told = f"{asked} orders: {reason.value} {detail or ''}".strip()
-                acts.record(connection, store_id, Act.REPLAY_GROUP, by, self.clock(), detail=told)
-        return asked
