@@ -238,7 +238,7 @@ def _values(order: Order, name: str) -> list[str]:
     goods = [line for line in order.lines if line.kept and line.kind is LineKind.GOODS]
     return {
         "country": [order.country],
-        "channel": [order.channel.value],
+        "channel": [order.channel.value, order.source],
         "currency": [order.currency],
         "customer": [{True: "new", False: "existing", None: ""}[order.customer.is_new]],
         "sku": [sku(line) for line in goods],

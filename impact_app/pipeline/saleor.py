@@ -24,7 +24,13 @@ from impact_app.stores.saleor.api import Ask, SaleorApi
 from impact_app.stores.saleor.documents import Version, read_version
 from impact_app.stores.saleor.errors import AppGone, InstallRefused, SaleorError, SaleorUnreachable
 from impact_app.stores.saleor.install import UNREACHABLE, Installed, api_url_of, domain_of, proved
-from impact_app.stores.saleor.orders import OrdersPage, failed_orders, fetch_order, placed_orders
+from impact_app.stores.saleor.orders import (
+    OrdersPage,
+    changed_orders,
+    failed_orders,
+    fetch_order,
+    placed_orders,
+)
 from impact_app.stores.saleor.reading import MISSED, read_order
 from impact_app.stores.saleor.signature import (
     BadSignature,
@@ -175,6 +181,20 @@ REST = timedelta(minutes=1)
 PATIENCE = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedPage:
+    """One page of changed orders.
+
+    orders     as each stands now; `Unfetched` in place of one that cannot be read
+    cursor     where the next page begins; None on the last
+    greatest   the latest change seen on this page; None where it is empty
+    """
+
+    orders: tuple[Order | Unfetched, ...]
+    cursor: str | None
+    greatest: datetime | None
+
+
 class SaleorOrders:
     """Orders of Saleor stores as they stand now."""
 
@@ -222,6 +242,19 @@ class SaleorOrders:
             )
             first = next(pages)
         return Placed(first.count or 0, _within(period, itertools.chain([first], pages)))
+
+    def changed(
+        self, store: Store, since: datetime, until: datetime, cursor: str | None = None
+    ) -> Iterator[ChangedPage]:
+        """Every order that changed between two moments (both included), the oldest change first.
+
+        `cursor` goes on after a page seen before with the same moments. Raises `Unlisted`, also while pages
+        are taken. Calls Saleor, so neither it nor taking the next page may happen within a transaction.
+        """
+        with _told_plainly():
+            pages = changed_orders(self._asker(store), since, until, version_of(store), cursor)
+            for page in pages:
+                yield ChangedPage(tuple(map(_read, page.orders)), page.cursor, page.greatest)
 
     def _asker(self, store: Store) -> Ask:
         """A budget for each question, since a listing may have any number of pages."""
@@ -300,13 +333,16 @@ def _within(period: Period, pages: Iterable[OrdersPage]) -> Iterator[Order | Unf
     """The orders of the period alone: an older Saleor lists whole days."""
     with _told_plainly():
         for body in itertools.chain.from_iterable(page.orders for page in pages):
-            try:
-                order = read_order(body)
-            except Unreadable as fault:
-                yield Unfetched(str(json.loads(body)["id"]), str(fault))
-                continue
-            if period.since <= order.placed_at < period.until:
-                yield order
+            found = _read(body)
+            if isinstance(found, Unfetched) or period.since <= found.placed_at < period.until:
+                yield found
+
+
+def _read(body: bytes) -> Order | Unfetched:
+    try:
+        return read_order(body)
+    except Unreadable as fault:
+        return Unfetched(str(json.loads(body)["id"]), str(fault))
 
 
 @contextmanager

@@ -127,6 +127,26 @@ def test_an_older_saleor_lists_whole_days_and_the_rest_is_left_out(
     ]
 
 
+def test_what_changed_is_read_and_one_bad_order_stops_none(
+    bench: Bench, shop: PretendSaleor, store: Store
+) -> None:
+    nodes = several(bench, shop, 3)
+    nodes[1]["channel"]["currencyCode"] = "dollars"
+    since = bench.clock() - timedelta(hours=3)
+    (page,) = bench.line.saleor_orders.changed(store, since, bench.clock())
+    first, second, third = page.orders
+    assert isinstance(second, Unfetched)
+    assert "ISO 4217" in str(second)
+    assert [one.key for one in (first, third) if not isinstance(one, Unfetched)] == [
+        nodes[0]["id"],
+        nodes[2]["id"],
+    ]
+    assert page.greatest == bench.clock() - timedelta(hours=1)
+    shop.delete_app()
+    with pytest.raises(Unlisted):
+        list(bench.line.saleor_orders.changed(store, since, bench.clock()))
+
+
 def test_a_listing_that_cannot_be_had_is_a_sentence(bench: Bench, shop: PretendSaleor, store: Store) -> None:
     shop.delete_app()
     with pytest.raises(Unlisted, match="denies the app access"):

@@ -227,6 +227,14 @@ def test_where_the_order_came_from(origin: str, channel: Channel) -> None:
     assert read_body(made(origin=origin)).channel is channel
 
 
+def test_a_route_may_name_a_sales_channel_and_its_currency() -> None:
+    found = read_body(made(channel="channel-pln", currency="PLN"))
+    routes = "channel=channel-us -> 1:1; channel=channel-* currency=PLN -> 1234:5678"
+    chosen = judged(found, routes=routes).conversion
+    assert (chosen.campaign_id, chosen.event_type_id) == ("1234", "5678")
+    assert judged(found, routes="channel=web -> 9:9").conversion.campaign_id == "9"
+
+
 PAYMENTS: dict[str, tuple[Body, Payment, str]] = {
     "paid": (made(), Payment.PAID, "full"),
     "nothing": (made(charged=D(0)), Payment.UNPAID, "none"),
