@@ -32,6 +32,8 @@ from impact_app.simulator.shopify.deliveries import headers
 from impact_app.simulator.shopify.orders import LineSpec, OrderSpec, encode, order_body
 from impact_app.stores.shopify.reading import read_order
 
+from .storefront import SLOW_DOWN, script_cost
+
 RATE, SECONDS, SENDERS = 200, 30, 16
 TOLD = Console(stderr=True)
 
@@ -72,6 +74,12 @@ def main() -> None:
     )
     table.add_row(
         "orders judged and booked, 1/s", f"{drained:.0f}", f"{loop:.0f} (bare loop)", f"{drained / loop:.2f}"
+    )
+    table.add_row(
+        f"storefront script on load, processor slowed {SLOW_DOWN} times: ms",
+        f"{script_cost():.1f}",
+        "bar: 5 ms",
+        "",
     )
     Console().print(table)
 

@@ -8,9 +8,10 @@ const attempt = (action) => {
   } catch {}
 };
 
-attempt(() => {
+// No function around it all: a browser would read it twice, once to skip it and once to run it.
+capture: try {
   const shopify = window.Shopify;
-  if (window.impactClickCapture || shopify.designMode) return;
+  if (window.impactClickCapture || shopify.designMode) break capture;
   window.impactClickCapture = true;
 
   const SENT = 'impact_click_told';
@@ -40,14 +41,14 @@ attempt(() => {
 
   const copies = () => [cookie(KEPT), attempt(() => local().getItem(KEPT))];
 
-  const find = () => {
-    // The app that was here before left its own cookie, which says nothing of its age.
-    const left = first(parameters, cookie);
-    return (
-      newest([landed, ...[...copies(), asked.get(KEPT)].map((copy) => read(copy, lifetime))]) ||
-      (left && { value: left, time: Date.now(), asked: '' })
-    );
+  // The app that was here before left its own cookie, which says nothing of its age.
+  const left = () => {
+    const value = first(parameters, cookie);
+    return value && { value, time: Date.now(), asked: '' };
   };
+
+  const find = () =>
+    newest([landed, ...[...copies(), asked.get(KEPT)].map((copy) => read(copy, lifetime))]) || left();
 
   const keep = (copy, seconds) => {
     attempt(() => {
@@ -179,4 +180,4 @@ attempt(() => {
   // Without an answer nothing is kept and nothing removed.
   if (!ask())
     shopify.loadFeatures([{ name: 'consent-tracking-api', version: '0.1' }], () => attempt(ask));
-});
+} catch {}

@@ -74,3 +74,23 @@ def test_without_consent_nothing_is_reported(
     file = stage.line.orders.show(stage.store_id, order_key)
     assert file is not None
     assert (file.summary.verdict, file.summary.reason) == (Verdict.WITHHELD, Reason.NO_CLICK_OR_CODE)
+
+
+def test_a_click_that_moved_to_the_other_domain_is_booked(
+    stage: Stage, visit: Callable[[RunningStorefront], Visitor]
+) -> None:
+    visitor = visit(stage.shop)
+    visitor.page.goto(stage.shop.url + "/go?click=moved:1")
+    visitor.accept()
+    visitor.page.get_by_role("link", name="Our shop abroad").click()
+    visitor.page.wait_for_url(stage.shop.other_url + "/**")
+    visitor.accept()
+    visitor.page.goto(stage.shop.other_url + "/products/wool-throw")
+    visitor.page.get_by_role("button", name="Add to cart").click()
+    visitor.page.get_by_role("button", name="Check out").click()
+    order_key = str(visitor.pay()["id"])
+    settled(stage, order_key)
+
+    [action] = stage.network.books.actions_of_order(order_key)
+    assert action.amount == Decimal("89.00")
+    assert action.conversion.fields["ClickId"] == "moved:1"

@@ -80,6 +80,74 @@ def test_a_checkout_keeps_what_the_cart_said_when_it_was_opened(client: FlaskCli
     assert sale.told == "Nobody was told: the pretend shop was started without a webhook address."
 
 
+def test_a_line_is_changed_by_its_key_and_gets_its_properties_anew(client: FlaskClient) -> None:
+    client.post("/cart/add.js", json={"id": MUG, "properties": {"_im_ref": "abc", "engraving": "A"}})
+    client.post("/cart/add.js", json={"id": MUG})
+    marked, plain = client.get("/cart.js").get_json()["items"]
+    assert marked["key"] != plain["key"]
+    changed = {"id": marked["key"], "quantity": 2, "properties": {"engraving": "A"}}
+    items = client.post("/cart/change.js", json=changed).get_json()["items"]
+    assert [(item["quantity"], item["properties"]) for item in items] == [(1, {}), (2, {"engraving": "A"})]
+    gone = client.post("/cart/change.js", json={"id": plain["key"], "quantity": 0}).get_json()["items"]
+    assert [item["quantity"] for item in gone] == [2]
+    assert client.post("/cart/change.js", json={"id": plain["key"], "quantity": 1}).status_code == 422
+
+
+def test_a_permalink_makes_a_cart_of_its_own(client: FlaskClient, sales: Sales) -> None:
+    client.post("/cart/add", data={"id": BOARD})
+    answer = client.get(f"/cart/{MUG}:2,{BOARD}:1?attributes[im_ref]=abc&im_ref=landed")
+    client.post(answer.location)
+    [sale] = sales.made.values()
+    assert [(line["sku"], line["quantity"]) for line in sale.body["line_items"]] == [
+        ("MUG-1", 2),
+        ("BOARD-1", 1),
+    ]
+    assert sale.body["note_attributes"] == [{"name": "im_ref", "value": "abc"}]
+    assert client.get("/cart.js").get_json()["item_count"] == 1
+    assert client.get("/cart/nonsense").status_code == 404
+
+
+def test_express_checkout_takes_the_cart_as_it_was_saved(client: FlaskClient, sales: Sales) -> None:
+    client.post("/cart/add", data={"id": MUG})
+    client.post("/cart/update.js", json={"attributes": {"im_ref": "abc"}})
+    client.post(client.post("/wallets/express", data={"attributes[im_ref]": "typed"}).location)
+    [sale] = sales.made.values()
+    assert sale.body["note_attributes"] == [{"name": "im_ref", "value": "abc"}]
+    assert sale.body["landing_site"] == "/wallets/checkouts.json"
+
+
+def test_a_cart_can_be_made_to_fail_once(client: FlaskClient, sales: Sales) -> None:
+    sales.faults.extend(["too_many", "bot_check", "lost"])
+    update = {"attributes": {"im_ref": "abc"}}
+    assert client.post("/cart/update.js", json=update).status_code == 429
+    assert client.post("/cart/update.js", json=update).mimetype == "text/html"
+    assert client.post("/cart/update.js", json=update).get_json()["attributes"] == {"im_ref": "abc"}
+    assert client.get("/cart.js").get_json()["attributes"] == {}
+    client.post("/cart/update.js", json=update)
+    assert client.get("/cart.js").get_json()["attributes"] == {"im_ref": "abc"}
+
+
+def test_a_headless_cart_is_known_by_its_whole_id_and_loses_what_an_update_leaves_out(
+    client: FlaskClient,
+) -> None:
+    def ask(document: str, **variables: object) -> dict[str, object]:
+        answer = client.post("/api/2026-10/graphql.json", json={"query": document, "variables": variables})
+        data: dict[str, object] = answer.get_json()["data"]
+        return data
+
+    update = "mutation { cartAttributesUpdate(cartId: $id, attributes: $attributes) { cart { id } } }"
+    gift, click = {"key": "gift", "value": "yes"}, {"key": "im_ref", "value": "abc"}
+    made = ask("mutation { cartCreate(input: $input) { cart { id } } }", input={"attributes": [gift]})
+    cart = made["cartCreate"]["cart"]  # type: ignore[index]
+    assert cart["attributes"] == [gift]
+    changed = ask(update, id=cart["id"], attributes=[click])
+    assert changed["cartAttributesUpdate"]["cart"]["attributes"] == [click]  # type: ignore[index]
+    bare = cart["id"].partition("?")[0]
+    refused = ask(update, id=bare, attributes=[])
+    assert refused["cartAttributesUpdate"]["userErrors"][0]["message"]  # type: ignore[index]
+    assert ask("query { cart(id: $id) { id } }", id=bare) == {"cart": None}
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -93,6 +161,7 @@ def test_a_checkout_keeps_what_the_cart_said_when_it_was_opened(client: FlaskCli
         ("/cart/add.js", b'{"id": 51000000000001, "properties": "x"}'),
         ("/cart/add.js", b'{"items": {}}'),
         ("/cart/add.js", b'{"items": [1]}'),
+        ("/cart/change.js", b'{"id": "nothing", "quantity": 1}'),
     ],
 )
 def test_what_makes_no_sense_is_answered_in_words(
