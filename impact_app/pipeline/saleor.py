@@ -19,6 +19,7 @@ from impact_app.domain.events import Unreadable
 from impact_app.domain.orders import Order
 from impact_app.ledger.inbox import Delivery, Inbox
 from impact_app.ledger.stores import Store, Stores, Tokens
+from impact_app.ledger.vault import Unreadable as SecretUnreadable
 from impact_app.pipeline.process import Period, Placed, ProductFacts, Unfetched, Unlisted
 from impact_app.stores.saleor.api import Ask, SaleorApi
 from impact_app.stores.saleor.documents import Version, read_version
@@ -270,7 +271,10 @@ class SaleorOrders:
         Raises LookupError where nothing is known to ask with. A token that is refused is remembered, since
         only a new installation can help.
         """
-        tokens, api_url = self._stores.tokens(store.id), store.installation.get("api_url")
+        try:
+            tokens, api_url = self._stores.tokens(store.id), store.installation.get("api_url")
+        except SecretUnreadable as error:
+            raise LookupError(str(error)) from error
         if tokens is None or not api_url:
             raise LookupError("The store has no access token: install the app in Saleor first.")
         asked = self._api.ask(str(api_url), tokens.access, budget=budget)

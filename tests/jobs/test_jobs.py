@@ -20,8 +20,11 @@ from impact_app.jobs.run import QUEUES
 from impact_app.ledger.tables import conversions, deliveries, steps, stores
 from impact_app.pipeline.wake import Name, Wake
 from impact_app.simulator.network import PromoCode, RunningNetwork, Setup, fault, running_network
+from impact_app.simulator.saleor.server import running_saleor
 from impact_app.wiring import connect_redis, services
 from tests.line import OTHER_SHOP, SECRET, Bench, Clock
+from tests.stores.saleor.bench import connect as connect_saleor
+from tests.stores.saleor.bench import paid as paid_at_saleor
 
 
 class MachineClock(Clock):
@@ -263,6 +266,21 @@ def test_the_daily_job_passes_over_a_store_whose_token_cannot_be_read(bench: Ben
     found = bench.line.stores.get(store.id)
     assert found is not None
     assert [code["code"] for code in found.promo_codes] == ["OWNED10"]
+
+
+def test_the_hourly_job_brings_orders_of_events_that_saleor_gave_up(bench: Bench) -> None:
+    with running_saleor() as saleor:
+        saleor.token = "app-token"
+        spoilt = connect_saleor(bench, [], token="spoilt", api_url="http://127.0.0.1:9/graphql/")
+        with bench.line.database.write() as connection:
+            gone = stores.update().where(stores.c.id == spoilt.id).values(access_token="gAAAAA-spoilt")
+            connection.execute(gone)
+        connect_saleor(bench, saleor.keys.jwks()["keys"], api_url=saleor.api_url)
+        order = saleor.keep(paid_at_saleor(bench))
+        saleor.lose("order_fully_paid", order)
+        tasks.hourly()
+        assert bench.run() == 1
+    assert bench.booked(order) == [order["subtotal"]["net"]["amount"]]
 
 
 def test_the_hourly_job_runs_with_stores_that_have_no_token(bench: Bench) -> None:

@@ -228,7 +228,7 @@ def _line(at: int, line: LineSpec, spec: OrderSpec, *, total: Decimal, sale: Dec
 def _product(at: int, line: LineSpec) -> Body:
     category: Body | None = None
     for name in line.category:
-        category = {"name": name, "parent": category}
+        category = {"name": name, **({"parent": category} if category else {})}
     kind = {"name": line.product_type, "kind": line.kind}
     return {"id": global_id("Product", line.variant + at), "category": category, "productType": kind}
 

@@ -6,6 +6,7 @@ import base64
 import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -62,8 +63,14 @@ def _key(one: Mapping[str, Any]) -> dict[str, str]:
 
 def _public(key: Key) -> RSAPublicKey:
     """Raises `ValueError`."""
+    return _made(key["n"], key["e"])
+
+
+@lru_cache(maxsize=256)
+def _made(modulus: str, exponent: str) -> RSAPublicKey:
+    """Made once for a key: that takes longer than checking a signature with it."""
     try:
-        made = RSAAlgorithm.from_jwk({"kty": "RSA", "n": key["n"], "e": key["e"]})
+        made = RSAAlgorithm.from_jwk({"kty": "RSA", "n": modulus, "e": exponent})
     except (jwt.PyJWTError, ValueError) as error:
         raise ValueError(f"The key cannot be read: {error}") from None
     assert isinstance(made, RSAPublicKey)
