@@ -29,7 +29,7 @@ from impact_app.domain.remap import Change, totals
 from impact_app.domain.rules import RuleError, Rules, read_rules
 from impact_app.domain.takeover import Match
 from impact_app.domain.verification import ReadBack
-from impact_app.ledger.orders import OrderFile, OrderSummary
+from impact_app.ledger.orders import Filter, OrderFile, OrderSummary
 from impact_app.ledger.schema import NewerSchema
 from impact_app.ledger.stores import Store
 from impact_app.ledger.vault import Unreadable as SecretUnreadable
@@ -358,7 +358,7 @@ def orders_list(
     line = _line()
     chosen = [_store(line, store_name)] if store_name else line.stores.all()
     for store in chosen:
-        found = line.orders.list(store.id, verdict=verdict, reason=reason, search=search, limit=limit)
+        found = line.orders.list(store.id, Filter(verdict=verdict, reason=reason, search=search), limit=limit)
         for order in found:
             click.echo(_json(_summary(order, store)) if as_json else _row(order, store))
 
@@ -714,7 +714,7 @@ def _store(line: Services, name: str) -> Store:
 def _file(line: Services, store: Store, order: str) -> OrderFile:
     file = line.orders.show(store.id, order)
     if file is None:
-        named = line.orders.list(store.id, search=order, limit=1)
+        named = line.orders.list(store.id, Filter(search=order), limit=1)
         file = line.orders.show(store.id, named[0].order_key) if named else None
     if file is None:
         raise LookupError(f"{store.domain} has no order {order!r} here.")

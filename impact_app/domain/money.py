@@ -8,7 +8,7 @@ from decimal import Decimal
 
 #: Digits after the point by ISO 4217, where they are not 2.
 _NONE = {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV"}
-_EXPONENTS = {
+EXPONENTS = {
     **dict.fromkeys(_NONE | {"XAF", "XOF", "XPF"}, 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
@@ -21,7 +21,7 @@ class CurrencyMismatch(Exception):
 
 def exponent(currency: str) -> int:
     """How many digits after the point an amount of `currency` has."""
-    return _EXPONENTS.get(currency, 2)
+    return EXPONENTS.get(currency, 2)
 
 
 @dataclass(frozen=True, slots=True, order=False)

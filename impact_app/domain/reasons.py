@@ -88,12 +88,16 @@ Actor = Literal["nobody", "merchant", "operator", "impact.com"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """A reason in words: what happened, what happens next, and who must act."""
+    """A reason in words: what happened, what happens next, who must act.
+
+    otherwise   what would have had the order reported; "" where nothing would, or where it is reported
+    """
 
     verdict: Verdict | None
     happened: str
     next: str
     actor: Actor = "nobody"
+    otherwise: str = ""
 
 
 _W, _R, _Q, _A = Verdict.WITHHELD, Verdict.REPORTED, Verdict.WAITING, Verdict.ATTENTION
@@ -114,32 +118,82 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "impact.com has the order and pays nobody for it.",
         "That is an answer, not a failure. Later changes of the order are not sent.",
     ),
-    Reason.NOT_PAID: Explanation(_W, "The order is not fully paid.", "It is judged again once it is paid."),
-    Reason.TEST_ORDER: Explanation(_W, "The order was paid with a test gateway.", _STAYS),
-    Reason.POINT_OF_SALE: Explanation(_W, "The order was taken at a point of sale.", _STAYS),
-    Reason.DRAFT_WITHOUT_CLICK: Explanation(_W, "Staff wrote this order, and it carries no click.", _STAYS),
-    Reason.SUBSCRIPTION_RENEWAL: Explanation(_W, "A subscription made this order as a renewal.", _STAYS),
+    Reason.NOT_PAID: Explanation(
+        _W,
+        "The order is not fully paid.",
+        "It is judged again once it is paid.",
+        otherwise="Payment in full.",
+    ),
+    Reason.TEST_ORDER: Explanation(
+        _W,
+        "The order was paid with a test gateway.",
+        _STAYS,
+        otherwise="The rule “Test orders” set to report them.",
+    ),
+    Reason.POINT_OF_SALE: Explanation(
+        _W,
+        "The order was taken at a point of sale.",
+        _STAYS,
+        otherwise="The rule “Point of sale” set to report them.",
+    ),
+    Reason.DRAFT_WITHOUT_CLICK: Explanation(
+        _W,
+        "Staff wrote this order, and it carries no click.",
+        _STAYS,
+        otherwise="A click on the order, or the rule “Draft orders without a click” set to report them.",
+    ),
+    Reason.SUBSCRIPTION_RENEWAL: Explanation(
+        _W,
+        "A subscription made this order as a renewal.",
+        _STAYS,
+        otherwise="The rule “Subscription renewals” set to report them.",
+    ),
     Reason.FORMER_APP: Explanation(
         _W,
         "The order carries the former app's mark and was placed before this app took over.",
         "The former app reported it; a second report would pay the partner twice.",
+        otherwise="An earlier moment in the rule “Reported by the former app until”.",
     ),
     Reason.IGNORED: Explanation(
-        _W, "Somebody decided by hand not to report the order.", "A replay undoes that."
+        _W,
+        "Somebody decided by hand not to report the order.",
+        "A replay undoes that.",
+        otherwise="A replay.",
     ),
     Reason.BOOKED_ELSEWHERE: Explanation(
         _W,
         "impact.com already holds an action for this order that this app did not report.",
         "It is not sent: a second report would pay the partner twice. Whoever reported it changes it, too.",
     ),
-    Reason.NO_CLICK_OR_CODE: Explanation(_W, "The order carries neither a click nor a promo code.", _STAYS),
-    Reason.NO_CLICK: Explanation(_W, "The order carries no click, and the rules ask for one.", _STAYS),
-    Reason.NO_ATTRIBUTION_KEY: Explanation(
-        _W, "The order has no click, code or customer id: nothing impact.com could credit it by.", _STAYS
+    Reason.NO_CLICK_OR_CODE: Explanation(
+        _W,
+        "The order carries neither a click nor a promo code.",
+        _STAYS,
+        otherwise="A click or a promo code on the order, or the rule “Which orders to report” set to all.",
     ),
-    Reason.ZERO_VALUE: Explanation(_W, "Nothing in this order counts towards commission.", _STAYS),
+    Reason.NO_CLICK: Explanation(
+        _W,
+        "The order carries no click, and the rules ask for one.",
+        _STAYS,
+        otherwise="A click on the order, or the rule “Which orders to report” set to take promo codes, too.",
+    ),
+    Reason.NO_ATTRIBUTION_KEY: Explanation(
+        _W,
+        "The order has no click, code or customer id: nothing impact.com could credit it by.",
+        _STAYS,
+        otherwise="A click, a promo code or a customer account on the order.",
+    ),
+    Reason.ZERO_VALUE: Explanation(
+        _W,
+        "Nothing in this order counts towards commission.",
+        _STAYS,
+        otherwise="An item that counts, or the rule “Orders worth nothing” set to report them.",
+    ),
     Reason.TOO_OLD: Explanation(
-        _W, "The order was placed more than 88 days ago; impact.com takes none that old.", "It is not sent."
+        _W,
+        "The order was placed more than 88 days ago; impact.com takes none that old.",
+        "It is not sent.",
+        otherwise="Hearing of it within 88 days of the purchase.",
     ),
     Reason.CANCELLED_BEFORE_REPORT: Explanation(
         _W, "The order was cancelled before it was reported.", "There is nothing to report."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from impact_app.domain.attention import Held
 from impact_app.domain.decisions import Decision
-from impact_app.domain.money import of_minor
+from impact_app.domain.money import EXPONENTS, of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.plan import Reported
 from impact_app.domain.reasons import Reason, Verdict
@@ -95,6 +96,25 @@ class PastOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """Which orders are wanted; what is None does not matter.
+
+    first, last    days on which they were placed, both included, in UTC
+    least, most    net amounts in the order's own currency, both included
+    search         a number, platform id, click, promo code or e-mail address, whole
+    """
+
+    verdict: str | None = None
+    reason: str | None = None
+    partner: str | None = None
+    first: date | None = None
+    last: date | None = None
+    least: Decimal | None = None
+    most: Decimal | None = None
+    search: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderSummary:
     """One line of a list of orders. `net`: what impact.com pays on, None where it could not be worked out."""
 
@@ -112,6 +132,11 @@ class OrderSummary:
     net: Decimal | None
     currency: str
     judged_at: datetime
+
+    @property
+    def placed_on(self) -> date:
+        """The day it was placed, in UTC."""
+        return self.placed_at.astimezone(UTC).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,37 +215,27 @@ class Orders:
     def list(
         self,
         store_id: int,
+        wanted: Filter | None = None,
         *,
-        verdict: str | None = None,
-        reason: str | None = None,
-        search: str | None = None,
         limit: int = 50,
-        before_id: int | None = None,
+        before: tuple[date, int] | None = None,
     ) -> list[OrderSummary]:
-        """Orders, newest first; `before_id` continues a list after its last row's id.
-
-        `search` matches the order's number, name, platform id or click id exactly.
-        """
-        query = sa.select(orders).where(orders.c.store_id == store_id)
-        if verdict:
-            query = query.where(orders.c.verdict == verdict)
-        if reason:
-            query = query.where(orders.c.reason == reason)
-        if search:
-            text = search.strip()
-            query = query.where(
-                sa.or_(
-                    orders.c.number == text.removeprefix("#"),
-                    orders.c.order_key == text,
-                    orders.c.click_id == text,
-                )
-            )
-        if before_id is not None:
-            query = query.where(orders.c.id < before_id)
+        """Orders, newest first; `before`, a row's day and id, continues a list after that row."""
+        keys = sa.select(orders.c.id).where(orders.c.store_id == store_id, *_conditions(wanted or Filter()))
+        if before is not None:
+            keys = keys.where(sa.tuple_(orders.c.placed_on, orders.c.id) < before)
+        newest = (orders.c.placed_on.desc(), orders.c.id.desc())
+        query = sa.select(orders).where(orders.c.id.in_(keys.order_by(*newest).limit(limit)))
         with self._database.read() as connection:
-            return [
-                _summary(row) for row in connection.execute(query.order_by(orders.c.id.desc()).limit(limit))
-            ]
+            return [_summary(row) for row in connection.execute(query.order_by(*newest))]
+
+    def partners(self, store_id: int) -> Sequence[str]:
+        """Everybody who was ever credited with an order of the store."""
+        query = sa.select(orders.c.partner_name).where(
+            orders.c.store_id == store_id, orders.c.partner_name.is_not(None)
+        )
+        with self._database.read() as connection:
+            return sorted(connection.scalars(query.distinct()))
 
     def counts(self, store_id: int) -> dict[str, int]:
         """How many orders have each verdict."""
@@ -299,6 +314,50 @@ class Orders:
                 (row.store_id, row.order_key, row.rules_version == ASKED_FOR)
                 for row in connection.execute(query)
             ]
+
+
+def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
+    for column, value in (
+        (orders.c.verdict, wanted.verdict),
+        (orders.c.reason, wanted.reason),
+        (orders.c.partner_name, wanted.partner),
+    ):
+        if value is not None:
+            yield column == value
+    if wanted.first is not None:
+        yield orders.c.placed_on >= wanted.first
+    if wanted.last is not None:
+        yield orders.c.placed_on <= wanted.last
+    if wanted.least is not None:
+        yield orders.c.net_minor >= _in_minor(wanted.least)
+    if wanted.most is not None:
+        yield orders.c.net_minor <= _in_minor(wanted.most)
+    if wanted.search is not None:
+        yield _found_by(wanted.search)
+
+
+def _in_minor(amount: Decimal) -> sa.ColumnElement[int]:
+    """An amount in the smallest unit of each order's own currency, rounded towards nothing."""
+    unusual = [
+        (
+            orders.c.currency.in_([one for one, has in EXPONENTS.items() if has == digits]),
+            int(amount.scaleb(digits)),
+        )
+        for digits in sorted(set(EXPONENTS.values()))
+    ]
+    return sa.case(*unusual, else_=int(amount.scaleb(2)))
+
+
+def _found_by(text: str) -> sa.ColumnElement[bool]:
+    """Whether an order is called by this text; an e-mail address is looked for by its digest."""
+    digest = hashlib.sha1(text.strip().lower().encode(), usedforsecurity=False).hexdigest()
+    return sa.or_(
+        orders.c.number == text.removeprefix("#"),
+        orders.c.order_key == text,
+        orders.c.click_id == text,
+        orders.c.promo_code == text,
+        orders.c.email_sha1 == (digest if "@" in text else text.lower()),
+    )
 
 
 def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | None:

@@ -22,6 +22,7 @@ from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RULES
 from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
+from impact_app.web.orders import DOINGS
 from impact_app.web.pages import NAVIGATION
 from impact_app.web.rules_form import GROUPS
 from impact_app.web.settings import ACCOUNT_FIELDS
@@ -55,7 +56,8 @@ def texts() -> Catalog:
 
 def _of_tables() -> Iterator[tuple[str, str]]:
     for explanation in EXPLANATIONS.values():
-        yield from (("reasons", explanation.happened), ("reasons", explanation.next))
+        told = (explanation.happened, explanation.next, explanation.otherwise)
+        yield from (("reasons", text) for text in told if text)
     for entry in RULES:
         yield from (
             ("rules", text) for text in (entry.title, entry.help, *(label for _, label in entry.choices))
@@ -66,6 +68,8 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):
         yield "errors", text
+    for doing in DOINGS.values():
+        yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
     for table in (VERDICTS, ACTORS, WORDS, KINDS):
         yield from (("words", text) for text in table.values())
 

@@ -1,70 +1,142 @@
-"""The orders of a store as a list, and one order's page."""
+"""The orders of a store as a list, one order's page, and what is done with an order by hand."""
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import cast
+
 import structlog
-from flask import abort, render_template, request
+from flask import Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from impact_app.domain.reasons import Reason, Verdict
+from impact_app.ledger.acts import Act
+from impact_app.ledger.orders import Filter, OrderSummary
+from impact_app.pipeline.by_hand import Refused
 from impact_app.web.access import LARGEST_ID, here, services
 from impact_app.web.pages import Notice, pages
+from impact_app.web.timeline import timeline
 
 log = structlog.get_logger()
 
 PAGE_SIZE = 50
-_SEARCH_LIMIT = 100
+
+#: Rows fetched at a time for a file, which may be as long as the store has orders.
+_FILE_PAGE = 500
+_SEARCH_LIMIT = 254
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What can be done with an order by hand, as the page asks for it."""
+
+    title: str
+    question: str
+    button: str
+
+
+#: By the act's slug.
+DOINGS: dict[str, Doing] = {
+    Act.REPLAY: Doing(
+        "Replay",
+        "The order is judged again, what was decided about it by hand is undone, and what impact.com refused "
+        "or could not be reached for is sent again.",
+        "Judge it again",
+    ),
+    Act.RESEND: Doing(
+        "Send again",
+        "The conversion that impact.com accepted is sent once more, word for word. One that impact.com still "
+        "has is not booked twice.",
+        "Send it again",
+    ),
+    Act.TAKE_BACK: Doing(
+        "Take back",
+        "What impact.com holds of this order is reversed: no partner is paid for it. Until the action locks, "
+        "a replay brings it back.",
+        "Take it back",
+    ),
+    Act.IGNORE: Doing(
+        "Ignore",
+        "The order is not reported, whatever becomes of it. A replay undoes that.",
+        "Do not report it",
+    ),
+}
 
 
 @pages.get("/orders")
 def orders() -> str:
-    """The store's orders, newest first, by verdict or found by number, id or click."""
-    store = here().store
-    verdict = request.args.get("verdict", "")
-    if verdict and verdict not in set(Verdict):
-        abort(404, "There is no such verdict.")
-    reason = request.args.get("reason", "")
-    if reason and reason not in set(Reason):
-        abort(404, "There is no such reason.")
-    search = _plain(request.args.get("search", ""))
+    """The store's orders, newest first, as far as they are wanted."""
+    store, given = here().store, _given()
     found = services().orders.list(
-        store.id,
-        verdict=verdict or None,
-        reason=reason or None,
-        search=search or None,
-        limit=PAGE_SIZE + 1,
-        before_id=_before(request.args.get("before", "")),
+        store.id, _wanted(given), limit=PAGE_SIZE + 1, before=_before(request.args.get("before", ""))
     )
     counts = services().orders.counts(store.id)
     return render_template(
         "orders.html",
         visit=here(),
         rows=found[:PAGE_SIZE],
-        has_more=len(found) > PAGE_SIZE,
+        after=_after(found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
         counts=counts,
         all_orders=sum(counts.values()),
-        verdict=verdict,
-        reason=reason,
-        search=search,
+        partners=services().orders.partners(store.id),
+        given=given,
         is_first="before" not in request.args,
     )
 
 
+@pages.get("/orders.csv")
+def orders_csv() -> Response:
+    """The wanted orders as a file, all of them."""
+    wanted, store_id = _wanted(_given()), here().store.id
+    listed = services().orders
+    name = f"orders-{services().clock().date()}.csv"
+
+    def rows() -> Iterator[str]:
+        yield _line(_COLUMNS)
+        before = None
+        while page := listed.list(store_id, wanted, limit=_FILE_PAGE, before=before):
+            yield "".join(_line(_cells(one)) for one in page)
+            before = (page[-1].placed_on, page[-1].id)
+
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(rows(), mimetype="text/csv", headers=headers)
+
+
 @pages.get("/orders/<order_key>")
 def order(order_key: str) -> str:
+    """Everything about one order, and why it was or was not reported."""
     return _order(order_key, None)
 
 
-@pages.post("/orders/<order_key>")
-def replay(order_key: str) -> str:
-    """Ask an order's question again, and show what came of it."""
-    store = here().store
-    came_of_it = (
-        services().replay(store.id, order_key, here().who) if _plain(order_key) == order_key else None
-    )
-    if came_of_it is None:
+@pages.get("/orders/<order_key>/<act>")
+def ask(order_key: str, act: str) -> str:
+    """Say what an act would do, and ask whether to."""
+    file = services().orders.show(here().store.id, order_key) if _plain(order_key) == order_key else None
+    if file is None or act not in DOINGS:
         abort(404, "There is no such order in this store.")
-    log.info("order.replayed", store=store.id)
-    return _order(order_key, Notice("good", came_of_it))
+    return render_template("ask.html", visit=here(), order=file.summary, act=act, doing=DOINGS[act])
+
+
+@pages.post("/orders/<order_key>/<act>")
+def do(order_key: str, act: str) -> str | BaseResponse:
+    """Carry out an act, and show what came of it."""
+    if act not in DOINGS or _plain(order_key) != order_key:
+        abort(404, "There is no such order in this store.")
+    store_id, by = here().store.id, here().who
+    act_of = cast(Callable[[int, str, str], bool], getattr(services().by_hand, act))
+    try:
+        if not act_of(store_id, order_key, by):
+            abort(404, "There is no such order in this store.")
+    except Refused as refusal:
+        return _order(order_key, Notice("bad", str(refusal)))
+    services().wake.soon("deliver")
+    log.info("order.acted_on", store=store_id, act=act)
+    return redirect(url_for(".order", order_key=order_key), 303)
 
 
 def _order(order_key: str, notice: Notice | None) -> str:
@@ -72,7 +144,51 @@ def _order(order_key: str, notice: Notice | None) -> str:
     file = services().orders.show(store.id, order_key) if _plain(order_key) == order_key else None
     if file is None:
         abort(404, "There is no such order in this store.")
-    return render_template("order.html", visit=here(), file=file, notice=notice)
+    done = services().acts.of_order(store.id, order_key)
+    return render_template(
+        "order.html", visit=here(), file=file, notice=notice, doings=DOINGS, events=timeline(file, done)
+    )
+
+
+def _given() -> dict[str, str]:
+    """What the filter's boxes hold."""
+    names = ("verdict", "reason", "partner", "first", "last", "least", "most", "search")
+    return {name: _plain(request.args.get(name, "")) for name in names}
+
+
+def _wanted(given: Mapping[str, str]) -> Filter:
+    """The filter that was asked for; a value that makes no sense is a 404."""
+    if given["verdict"] and given["verdict"] not in set(Verdict):
+        abort(404, "There is no such verdict.")
+    if given["reason"] and given["reason"] not in set(Reason):
+        abort(404, "There is no such reason.")
+    return Filter(
+        verdict=given["verdict"] or None,
+        reason=given["reason"] or None,
+        partner=given["partner"] or None,
+        first=_day(given["first"]),
+        last=_day(given["last"]),
+        least=_amount(given["least"]),
+        most=_amount(given["most"]),
+        search=given["search"] or None,
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        abort(404, "Enter a day such as 2026-11-20.")
+
+
+def _amount(text: str) -> Decimal | None:
+    try:
+        amount = Decimal(text) if text else None
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount is not None and not (amount.is_finite() and abs(amount) < 10**12):
+        abort(404, "Enter an amount such as 49.90.")
+    return amount
 
 
 def _plain(text: str) -> str:
@@ -80,9 +196,53 @@ def _plain(text: str) -> str:
     return "".join(char for char in text.strip()[:_SEARCH_LIMIT] if char.isprintable())
 
 
-def _before(text: str) -> int | None:
+def _after(row: OrderSummary) -> str:
+    """Where the list goes on after a row."""
+    return f"{row.placed_on:%Y%m%d}-{row.id}"
+
+
+def _before(text: str) -> tuple[date, int] | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > LARGEST_ID:
-        abort(404, "There is no such page of the list.")
-    return int(text)
+    day, _, row_id = text.partition("-")
+    is_shaped = text.isascii() and day.isdigit() and len(day) == 8 and row_id.isdigit()
+    try:
+        if is_shaped and int(row_id[:20]) <= LARGEST_ID:
+            return date.fromisoformat(day), int(row_id)
+    except ValueError:
+        pass
+    abort(404, "There is no such page of the list.")
+
+
+_COLUMNS = (
+    "order",
+    "platform_id",
+    "placed_at",
+    "verdict",
+    "reason",
+    "carrier",
+    "click_id",
+    "net",
+    "currency",
+)
+
+
+def _cells(one: OrderSummary) -> tuple[str, ...]:
+    return (
+        one.number,
+        one.order_key,
+        one.placed_at.isoformat(),
+        one.verdict.value,
+        one.reason.value,
+        one.carrier or "",
+        one.click_id or "",
+        "" if one.net is None else f"{one.net:f}",
+        one.currency,
+    )
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    """One line of a file; a cell that a spreadsheet would take for a formula is made text."""
+    out = io.StringIO()
+    csv.writer(out).writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
+    return out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -34,6 +35,8 @@ WORDS = {
     "gave_up": "Given up",
     "not_sent": "Not sent",
     "shadow": "Written down, not sent",
+    "read_back": "Read back",
+    "take_back": "Take back",
     "submit": "Report",
     "modify": "Change",
     "reverse": "Take back",
@@ -61,7 +64,21 @@ def register_words(app: Flask) -> None:
         translated=translated, moment=moment, money=money, figure=figure, words=words, why=why, actor=actor
     )
     app.jinja_env.filters.update(minor=minor, day=day)
-    app.jinja_env.globals.update(VERDICTS=VERDICTS, KINDS=KINDS)
+    app.jinja_env.globals.update(
+        VERDICTS=VERDICTS, KINDS=KINDS, REASONS=list(_order_reasons()), wanted_only=wanted_only
+    )
+
+
+def _order_reasons() -> Iterator[tuple[str, str]]:
+    """The reasons that an order may have, in words."""
+    for reason, explanation in EXPLANATIONS.items():
+        if explanation.verdict is not None:
+            yield reason.value, explanation.happened
+
+
+def wanted_only(given: Mapping[str, str]) -> dict[str, str]:
+    """What was given, without empty boxes."""
+    return {name: text for name, text in given.items() if text}
 
 
 def translated(text: str) -> str:

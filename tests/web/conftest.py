@@ -192,6 +192,7 @@ def add_order(services: Services, store: Store, key: str, **columns: Any) -> int
         "judged_at": now,
         **columns,
     }
+    row.setdefault("placed_on", row["placed_at"].date())
     with services.database.write() as connection:
         return int(connection.execute(orders.insert().values(**row).returning(orders.c.id)).scalar_one())
 

@@ -85,13 +85,15 @@ def test_replay_sends_what_was_refused(
     assert "Rejected , invalid field, status 400" in refused.text
     assert network.books.actions_of_order("900") == []
 
-    assert signed_in.post(path, headers=HTML).status_code == 400
+    asking = page_of(signed_in.get(f"{path}/replay", headers=HTML))
+    assert "is judged again" in asking.text
+    assert signed_in.post(f"{path}/replay", headers=HTML).status_code == 400
     work(services)
     assert network.books.actions_of_order("900") == []
 
-    replayed = signed_in.post(path, data={"csrf_token": refused.fields["csrf_token"]}, headers=HTML)
-    assert replayed.status_code == 200
-    assert "Judged again" in page_of(replayed).text
+    replayed = signed_in.post(f"{path}/replay", data=asking.fields, headers=HTML)
+    assert (replayed.status_code, replayed.headers["Location"]) == (303, path)
+    assert "Replay admin password" in text_of(signed_in, store)
     work(services)
     assert len(network.books.actions_of_order("900")) == 1
     assert "impact.com has accepted the conversion." in text_of(signed_in, store)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -124,6 +127,46 @@ def test_verdicts_filter_and_searches_find(signed_in: FlaskClient, store: Store,
         assert counted in page.text
 
 
+def test_orders_are_found_by_partner_day_amount_code_and_address(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    day = services.clock() - timedelta(days=3)
+    digest = hashlib.sha1(b"ann@example.com").hexdigest()
+    add_order(services, store, "1", net_minor=1000, partner_name="Blog", email_sha1=digest)
+    add_order(services, store, "2", net_minor=2000, placed_at=day, promo_code="TEN")
+    add_order(services, store, "3", net_minor=1500, currency="JPY", placed_at=day)
+
+    def found(query: str) -> list[str]:
+        return keys(shown(signed_in, store, query))
+
+    assert found("?partner=Blog") == ["1"]
+    assert found(f"?last={day.date()}") == ["3", "2"]
+    assert found(f"?first={day.date() + timedelta(days=1)}") == ["1"]
+    # 10.00 EUR, 20.00 EUR and 1500 JPY
+    assert found("?least=10.01") == ["3", "2"]
+    assert found("?least=10&most=20.00") == ["1", "2"]
+    assert found("?search=TEN") == ["2"]
+    assert found("?search=%20Ann@Example.com") == ["1"]
+    assert found(f"?search={digest}") == ["1"]
+    for query in ("?first=yesterday", "?least=much", "?most=NaN", "?least=1e99"):
+        assert signed_in.get(f"/stores/{store.id}/orders{query}", headers=HTML).status_code == 404
+
+
+def test_the_wanted_orders_are_a_file(signed_in: FlaskClient, store: Store, services: Services) -> None:
+    for n in range(3):
+        add_order(services, store, f"k{n}", number=f"=1+{n}", net_minor=None if n else 4990)
+    add_order(services, store, "other", verdict="waiting", reason="queued")
+    answer = signed_in.get(f"/stores/{store.id}/orders.csv?verdict=withheld", headers=HTML)
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert [(row["platform_id"], row["net"], row["currency"]) for row in rows] == [
+        ("k2", "", "EUR"),
+        ("k1", "", "EUR"),
+        ("k0", "49.90", "EUR"),
+    ]
+    # A spreadsheet would take it for a formula.
+    assert rows[0]["order"] == "'=1+2"
+
+
 def test_pages_of_the_list_meet_every_order_once(
     signed_in: FlaskClient, store: Store, services: Services
 ) -> None:
@@ -145,7 +188,15 @@ def test_pages_of_the_list_meet_every_order_once(
 
 
 @pytest.mark.parametrize(
-    "query", ["?verdict=fine", "?before=x", "?before=-1", f"?before={2**63}", "?before=٣"]
+    "query",
+    [
+        "?verdict=fine",
+        "?before=x",
+        "?before=-1",
+        f"?before=20261120-{2**63}",
+        "?before=٣",
+        "?before=20269999-1",
+    ],
 )
 def test_a_list_that_does_not_exist_is_a_404(signed_in: FlaskClient, store: Store, query: str) -> None:
     assert signed_in.get(f"/stores/{store.id}/orders{query}", headers=HTML).status_code == 404

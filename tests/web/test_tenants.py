@@ -58,7 +58,9 @@ PAGES = {
     ("GET", "overview_csv"): 404,
     ("GET", "orders"): 200,
     ("GET", "order"): 404,
-    ("POST", "replay"): 404,
+    ("GET", "orders_csv"): 200,
+    ("GET", "ask"): 404,
+    ("POST", "do"): 404,
     ("GET", "attention"): 200,
     ("POST", "replay_group"): 404,
     ("GET", "rules"): 200,
@@ -75,7 +77,10 @@ def pages_of(app: Flask, door: str, **values: object) -> dict[tuple[str, str], s
     return {
         (method, rule.endpoint.removeprefix(f"{door}.")): adapter.build(
             rule.endpoint,
-            {name: {"order_key": "THEIR-KEY", "version": 999, **values}[name] for name in rule.arguments},
+            {
+                name: {"order_key": "THEIR-KEY", "act": "replay", "version": 999, **values}[name]
+                for name in rule.arguments
+            },
             method,
         )
         for rule in app.url_map.iter_rules()
@@ -112,12 +117,14 @@ def test_a_ticket_of_one_shop_opens_that_shop_only(
 ) -> None:
     services.tokens.connected_store(pretend.domain, id_token(pretend))
     page = page_of(
-        client.get("/shopify/orders/MY-KEY", query_string={"id_token": id_token(pretend)}, headers=HTML)
+        client.get(
+            "/shopify/orders/MY-KEY/replay", query_string={"id_token": id_token(pretend)}, headers=HTML
+        )
     )
     before = everything(services)
 
     posted = client.post(
-        "/shopify/orders/THEIR-KEY", data={**page.fields, "shop": theirs.domain}, headers=HTML
+        "/shopify/orders/THEIR-KEY/replay", data={**page.fields, "shop": theirs.domain}, headers=HTML
     )
     link = next(one for one in page.links if one.startswith("/shopify/orders?"))
     read = client.get(link.replace("/shopify/orders?", "/shopify/orders/THEIR-KEY?"), headers=HTML)
@@ -147,13 +154,13 @@ def test_a_shopify_proof_opens_no_page_behind_the_password(
 def test_behind_the_password_an_order_belongs_to_its_store_too(
     signed_in: FlaskClient, services: Services, mine: Store, theirs: Store, network: RunningNetwork
 ) -> None:
-    token = page_of(signed_in.get(f"/stores/{mine.id}/orders", headers=HTML)).fields["csrf_token"]
+    token = page_of(signed_in.get(f"/stores/{mine.id}/rules", headers=HTML)).fields["csrf_token"]
     before = everything(services)
 
     for store_id, key in ((mine.id, "THEIR-KEY"), (theirs.id, "MY-KEY"), (2**70, "MY-KEY"), (99, "MY-KEY")):
         path = f"/stores/{store_id}/orders/{key}"
         assert signed_in.get(path, headers=HTML).status_code == 404
-        assert signed_in.post(path, data={"csrf_token": token}, headers=HTML).status_code == 404
+        assert signed_in.post(f"{path}/ignore", data={"csrf_token": token}, headers=HTML).status_code == 404
     mine_only = signed_in.get(f"/stores/{mine.id}/orders?search=THEIR-CLICK", headers=HTML)
     assert "THEIR-NUMBER" not in mine_only.get_data(as_text=True)
     assert everything(services) == before
