@@ -395,6 +395,84 @@ acts = sa.Table(
     sa.Index("ix_acts_order", "store_id", "order_key"),
 )
 
+#: What is not as it should be in a store, and what it is worth; one row a cause and subject while it lasts.
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    # domain.alerts.Cause, and what of it: an account, a reason, a currency; "" where there is but one
+    sa.Column("cause", sa.String(32), nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False, server_default=""),
+    # as last seen: a sentence, and the orders and money it is about
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("money", sa.Text, nullable=False),
+    sa.Column("raised_at", Utc, nullable=False),
+    # since when it has looked well again; NULL: it does not. Soon after it is over
+    sa.Column("calm_since", Utc),
+    # NULL: open
+    sa.Column("over_at", Utc),
+    # when the message about its beginning and its end were queued; NULL: not yet
+    sa.Column("told_at", Utc),
+    sa.Column("over_told_at", Utc),
+)
+_LASTS = alerts.c.over_at.is_(None)
+sa.Index(
+    "uq_alerts_open",
+    alerts.c.store_id,
+    alerts.c.cause,
+    alerts.c.subject,
+    unique=True,
+    sqlite_where=_LASTS,
+    postgresql_where=_LASTS,
+)
+sa.Index("ix_alerts_store", alerts.c.store_id, alerts.c.id)
+
+#: Where a store's alerts and digests go.
+channels = sa.Table(
+    "channels",
+    metadata,
+    sa.Column("store_id", _of("stores"), primary_key=True),
+    sa.Column("addresses", sa.JSON, nullable=False),
+    # locked by the vault, since who knows it can write there; NULL: none
+    sa.Column("webhook_url", sa.Text),
+    # none | daily | weekly
+    sa.Column("digest", sa.String(8), nullable=False),
+    # the last day that a digest has told of; NULL: none is sent
+    sa.Column("digest_until", sa.Date),
+)
+
+#: Messages to people, kept until they are sent: another outbox.
+messages = sa.Table(
+    "messages",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    # email | webhook; a webhook's address is the one the store has when it is sent, so recipient is ""
+    sa.Column("channel", sa.String(8), nullable=False),
+    sa.Column("recipient", sa.String(255), nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    # the same for a mail reader that shows HTML; NULL: text alone
+    sa.Column("html", sa.Text),
+    # pending | sent | gave_up
+    sa.Column("state", sa.String(8), nullable=False, server_default="pending"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    # what stood in the way last
+    sa.Column("detail", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", Utc, nullable=False),
+    # when to try next, or until when somebody is trying
+    sa.Column("not_before", Utc, nullable=False),
+    sa.Column("settled_at", Utc),
+)
+sa.Index(
+    "ix_messages_due",
+    messages.c.not_before,
+    messages.c.id,
+    sqlite_where=messages.c.state == "pending",
+    postgresql_where=messages.c.state == "pending",
+)
+
 #: What customers and platforms asked to be done with personal data, and when it was done.
 privacy_requests = sa.Table(
     "privacy_requests",
