@@ -155,6 +155,28 @@ def test_settings_reach_the_page_as_json() -> None:
     assert json.loads(liquid_json("</script>&")) == "</script>&"
 
 
+def test_what_the_app_says_fills_what_the_merchant_left_empty() -> None:
+    def settings(changes: dict[str, object]) -> dict[str, object]:
+        html = render_embed("/assets/", changes, {"parameter_names": "partner", "days_kept": 45}).html
+        found: dict[str, object] = json.loads(html.partition(">")[2].partition("</script>")[0])
+        return found
+
+    assert settings({}) == {
+        "names": "partner",
+        "days": 45,
+        "domains": "",
+        "attribute": "im_ref",
+        "line": "",
+        "rewards": False,
+    }
+    assert settings({"parameter_names": "own", "days_kept": 7, "cashback": True}) == {
+        **settings({}),
+        "names": "own",
+        "days": 7,
+        "rewards": True,
+    }
+
+
 def test_a_setting_the_embed_does_not_have_is_named() -> None:
     with pytest.raises(ValueError, match="no setting named days_keep"):
         render_embed("/assets/", {"days_keep": 3})

@@ -88,7 +88,7 @@ def test_drawer(visit: Visit, shop: RunningStorefront) -> None:
     visitor = visit(shop)
     visitor.land(CLICK, page=MUG)
     visitor.accept()
-    press(visitor, "Add and keep looking")
+    press(visitor, "Quick add")
     visitor.page.get_by_role("link", name="Check out from here").click()
     assert winner(visitor.pay()) == IN_CART
 
@@ -347,7 +347,7 @@ def test_consent_given_early(visit: Visit, shop: RunningStorefront) -> None:
 def test_consent_given_late(visit: Visit, shop: RunningStorefront) -> None:
     visitor = visit(shop)
     visitor.land(CLICK, page=MUG)
-    press(visitor, "Add and keep looking")
+    press(visitor, "Quick add")
     visitor.page.locator("dialog[open]").wait_for()
     visitor.page.keyboard.press("Escape")
     assert visitor.kept().cookie is None
