@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import redis
 import structlog
@@ -23,8 +24,9 @@ from impact_app.domain.orders import Order
 from impact_app.domain.reasons import Reason
 from impact_app.http import Http
 from impact_app.ledger.acts import Acts
+from impact_app.ledger.clicks import Clicks, Told
 from impact_app.ledger.database import Database
-from impact_app.ledger.inbox import Inbox
+from impact_app.ledger.inbox import Delivery, Inbox
 from impact_app.ledger.orders import Orders
 from impact_app.ledger.outbox import Outbox
 from impact_app.ledger.overview import Overviews
@@ -33,9 +35,11 @@ from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
 from impact_app.pipeline.backfill import Backfill
+from impact_app.pipeline.beacons import Gate, Origins, is_loopback
 from impact_app.pipeline.by_hand import ByHand
 from impact_app.pipeline.deliver import Deliverer
 from impact_app.pipeline.fetch import ShopifyOrders
+from impact_app.pipeline.joining import Joiner
 from impact_app.pipeline.placed import ShopifyPlaced
 from impact_app.pipeline.process import (
     Period,
@@ -128,8 +132,28 @@ class Services:
         return Http()
 
     @cached_property
-    def receiver(self) -> Receiver:
+    def receiver(self) -> Receiver[Delivery]:
         return Receiver(self.inbox, lambda: self.wake.soon("process"))
+
+    @cached_property
+    def clicks(self) -> Clicks:
+        return Clicks(self.database)
+
+    @cached_property
+    def beacons(self) -> Receiver[Told]:
+        return Receiver(self.clicks, lambda: self.wake.soon("review"))
+
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(self.redis, self.clock)
+
+    @cached_property
+    def origins(self) -> Origins:
+        return Origins(self.stores, is_loopback(urlsplit(self.config.app_url).hostname or ""))
+
+    @cached_property
+    def joiner(self) -> Joiner:
+        return Joiner(self.database, self.clicks, self.stores, self.platforms, self.clock)
 
     @cached_property
     def impact(self) -> ImpactApi:

@@ -162,11 +162,14 @@ class Bench:
     def review(self) -> int:
         return self.line.reviewer.drain(self.turn)
 
+    def join(self) -> int:
+        return self.line.joiner.drain(self.turn)
+
     def run(self) -> int:
         """Everything that is due now; the number of calls made."""
         made = 0
         while True:
-            worked = self.process() + self.review()
+            worked = self.process() + self.review() + self.join()
             sent = self.deliver()
             made += sent
             if not worked and not sent:

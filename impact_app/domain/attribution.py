@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -21,17 +21,42 @@ class Carrier(StrEnum):
 
     CART_ATTRIBUTE = "cart_attribute"
     LINE_PROPERTY = "line_property"
+    BEACON = "beacon"
     LANDING_URL = "landing_url"
+    STORED_CLICK = "stored_click"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A click that reached the app beside the order.
+
+    name      what it was joined to the order by
+    consent   what the storefront said of the visitor's consent: granted or unknown, "" where it said nothing
+    told      how it came, in a sentence
+    fault     why it may not be used, "" if it may
+    """
+
+    carrier: Carrier
+    name: str
+    value: str
+    consent: str = ""
+    told: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one carrier held under one name. `fault` is "" for a value that can be used."""
+    """What one carrier held under one name. `fault` is "" for a value that can be used.
+
+    `consent` and `told` as in `Beside`.
+    """
 
     carrier: Carrier
     name: str
     value: str
     fault: str
+    consent: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +75,33 @@ class Attribution:
         return self.winner.carrier if self.winner else None
 
 
-def attribute(order: Order, parameters: tuple[str, ...]) -> Attribution:
-    """Find the click of an order. Carriers rank first, then parameter names in the merchant's order."""
-    findings = tuple(_findings(order, parameters))
+def attribute(order: Order, parameters: tuple[str, ...], beside: Sequence[Beside] = ()) -> Attribution:
+    """Find the click of an order. Carriers rank first, then parameter names in the merchant's order.
+
+    `beside` are clicks that reached the app beside the order, of each carrier the best first.
+    """
+    findings = tuple(_findings(order, parameters, beside))
     usable = (finding for finding in findings if not finding.fault)
     return Attribution(next(usable, None), findings)
 
 
-def _findings(order: Order, parameters: tuple[str, ...]) -> Iterator[Finding]:
+def _findings(order: Order, parameters: tuple[str, ...], beside: Sequence[Beside]) -> Iterator[Finding]:
     yield from _named(Carrier.CART_ATTRIBUTE, order.attributes, parameters)
     properties = [pair for line in order.lines for pair in line.properties]
     yield from _named(Carrier.LINE_PROPERTY, properties, parameters)
+    yield from _brought(Carrier.BEACON, beside)
     yield from _named(Carrier.LANDING_URL, query_of(order.landing_url), parameters)
+    for page in order.visits:
+        for found in _named(Carrier.LANDING_URL, query_of(page), parameters):
+            yield replace(found, told="The platform's record of the visits before the order has it.")
+    yield from _brought(Carrier.STORED_CLICK, beside)
+
+
+def _brought(carrier: Carrier, beside: Sequence[Beside]) -> Iterator[Finding]:
+    for one in beside:
+        if one.carrier is carrier:
+            value, fault = one.value, one.fault or click_fault(one.value)
+            yield Finding(carrier, one.name, _shown(value), fault, one.consent, one.told)
 
 
 def _named(

@@ -20,6 +20,8 @@ def evidence(order: Order, plan: Plan) -> dict[str, Any]:
                 "value": finding.value,
                 "used": finding is plan.attribution.winner,
                 "fault": finding.fault,
+                **({"consent": finding.consent} if finding.consent else {}),
+                **({"told": finding.told} if finding.told else {}),
             }
             for finding in plan.attribution.findings
         ],

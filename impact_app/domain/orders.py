@@ -137,6 +137,9 @@ class Order:
     current_subtotal   the same after edits and refunds; None where the platform does not say
     attributes         cart or order attributes, in the order given
     landing_url        the first page of the visit, "" where unknown
+    checkout_token     the checkout it was bought through, a secret of the buyer; "" where unknown
+    cart_token         the cart it came from, likewise; a "Buy it now" has none
+    visits             first pages of earlier visits as the platform has them, the newest first
     country            ISO 3166-1 alpha-2 of the delivery (else billing) address, "" where unknown
     cancel_code        "fraud" or another word of the platform; "" while not cancelled
     given_back         money refunded that no item or shipping accounts for; contains tax where prices do;
@@ -172,6 +175,9 @@ class Order:
     attributes: tuple[tuple[str, str], ...]
     landing_url: str
     given_back: Amount | None = None
+    checkout_token: str = ""
+    cart_token: str = ""
+    visits: tuple[str, ...] = ()
 
     def currency_on(self, side: Side) -> str:
         return self.currency if side == "shop" else self.shopper_currency

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from impact_app.domain.attribution import FORMER_MARKS, Attribution, attribute
+from impact_app.domain.attribution import FORMER_MARKS, Attribution, Beside, attribute
 from impact_app.domain.figures import LineFigures, Sums, line_figures, sums
 from impact_app.domain.mapping import Conversion, PartnerCode, Target, conversion, route
 from impact_app.domain.money import Money, total, zero
@@ -28,6 +28,11 @@ _ORDER_ID_LENGTH = 64
 _WAS_PAID = (Payment.PAID, Payment.REFUNDED)
 #: All money went back, whether items were named or not.
 _TAKEN_BACK = (Payment.VOIDED, Payment.REFUNDED)
+
+#: Objections that a click would take away.
+_WANTS_A_CLICK = frozenset(
+    {Reason.DRAFT_WITHOUT_CLICK, Reason.NO_CLICK_OR_CODE, Reason.NO_CLICK, Reason.NO_ATTRIBUTION_KEY}
+)
 
 #: Stands in while the merchant has set no campaign: the order is judged all the same, and waits.
 _NOWHERE = Target("", "")
@@ -131,6 +136,8 @@ class Context:
     target    None: the merchant has not set it
     limits    of the order's first conversion
     further   the conversions of items that were added to the order later
+    beside    clicks that reached the app beside the order
+    expected  until when an order without a click waits for one; None: it does not
     """
 
     target: Target | None
@@ -138,6 +145,8 @@ class Context:
     now: datetime
     limits: Limits = Limits()
     further: Sequence[Held] = ()
+    beside: Sequence[Beside] = ()
+    expected: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,7 @@ def plan(order: Order, rules: Rules, reported: Reported | None, context: Context
     """Say what to do about an order, given what impact.com has acknowledged of it."""
     if reported is not None:
         rules = _in_reported_currency(order, rules, reported)
-    attribution = attribute(order, rules.parameters)
+    attribution = attribute(order, rules.parameters, context.beside)
     figures = tuple(line_figures(order, rules))
     way = route(order, rules)
     target = Target(way.campaign_id, way.event_type_id) if way else context.target
@@ -196,7 +205,7 @@ def plan(order: Order, rules: Rules, reported: Reported | None, context: Context
     if context.further:
         taken = frozenset[str]().union(*(one.reported.skus for one in context.further))
         base = replace(base, conversion=_without(base.conversion, taken))
-    return _first(order, rules, base, context.now, is_configured=target is not None)
+    return _first(order, rules, base, context, is_configured=target is not None)
 
 
 def _in_reported_currency(order: Order, rules: Rules, reported: Reported) -> Rules:
@@ -211,9 +220,12 @@ def taken_as_reported(order: Order, rules: Rules, context: Context) -> Reported:
     return _as_reported(plan(order, rules, None, context).conversion)
 
 
-def _first(order: Order, rules: Rules, base: Plan, now: datetime, *, is_configured: bool) -> Plan:
+def _first(order: Order, rules: Rules, base: Plan, context: Context, *, is_configured: bool) -> Plan:
     """An order impact.com does not know: report it, unless something speaks against it."""
-    reason, detail = _objection(order, rules, base, now)
+    reason, detail = _objection(order, rules, base, context.now)
+    if context.expected and not base.attribution.click_id and (reason is None or reason in _WANTS_A_CLICK):
+        waits = f"It waits until {context.expected:%Y-%m-%d %H:%M:%S} UTC."
+        return replace(base, verdict=Verdict.WAITING, reason=Reason.AWAITING_CLICK, detail=waits)
     if reason:
         return _nothing(base, reason, detail)
     if not is_configured:

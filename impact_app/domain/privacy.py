@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from impact_app.domain.attribution import FORMER_MARKS, spellings
+from impact_app.domain.attribution import FORMER_MARKS, query_of, spellings
 from impact_app.domain.orders import Customer, Order
 from impact_app.domain.rules import Rules
 
@@ -21,12 +21,22 @@ def trimmed(order: Order, rules: Rules) -> Order:
         lines=tuple(replace(line, properties=_named(line.properties, names)) for line in order.lines),
         ip_address=order.ip_address if rules.ip_address == "yes" else "",
         user_agent=order.user_agent if rules.user_agent == "yes" else "",
+        visits=tuple(page for page in order.visits if any(name in names for name, _ in query_of(page))),
     )
 
 
 def redacted(order: Order) -> Order:
     """The order with nothing personal left; items and sums stay, so that the books still balance."""
-    return replace(order, customer=_NOBODY, ip_address="", user_agent="", landing_url="")
+    return replace(
+        order,
+        customer=_NOBODY,
+        ip_address="",
+        user_agent="",
+        landing_url="",
+        visits=(),
+        checkout_token="",
+        cart_token="",
+    )
 
 
 def _named(pairs: Iterable[tuple[str, str]], names: frozenset[str]) -> tuple[tuple[str, str], ...]:

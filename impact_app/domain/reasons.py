@@ -62,6 +62,7 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     NOT_CONFIGURED = "not_configured"
     HELD_IN_SHADOW = "held_in_shadow"
+    AWAITING_CLICK = "awaiting_click"
     # attention: a person must act
     TOTALS_DISAGREE = "totals_disagree"
     CREDENTIALS_REFUSED = "credentials_refused"
@@ -264,6 +265,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "A call about an order that this app reported is due, and shadow mode sends nothing.",
         "It is sent once the mode is live.",
         "merchant",
+    ),
+    Reason.AWAITING_CLICK: Explanation(
+        _Q,
+        "The order carries no click, and one may still come: by the web pixel, or from Shopify's record of "
+        "the visits before it.",
+        "It is judged three minutes after it was placed at the latest. A later click still counts.",
     ),
     Reason.TOTALS_DISAGREE: Explanation(
         _A,

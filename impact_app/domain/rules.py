@@ -68,6 +68,9 @@ class Rules:
     zero_items: Literal["send", "skip"] = "send"
     brand: Literal["no", "yes"] = "no"
     parameters: tuple[str, ...] = ("im_ref", "irclickid")
+    referral_days: int = 30
+    customer_click: Literal["off", "on"] = "off"
+    domains: tuple[str, ...] = ()
     codes_field: int = 1
     email: Literal["sha1", "sha256", "no"] = "sha1"
     ip_address: Literal["no", "yes"] = "no"
@@ -128,6 +131,17 @@ def _names(text: str) -> tuple[str, ...]:
     if not names or bad:
         raise ValueError(f"takes names of URL parameters with commas between, not {text[:80]!r}")
     return names
+
+
+_HOST = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){1,8}")
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    named = [part.lower() for part in re.split(r"[,\s]+", text) if part]
+    bad = [name for name in named if len(name) > 253 or not _HOST.fullmatch(name)]
+    if bad:
+        raise ValueError(f"takes hosts such as shop.example.fr with commas between, not {bad[0][:80]!r}")
+    return tuple(dict.fromkeys(named))
 
 
 def _included(text: str) -> frozenset[str]:
@@ -294,6 +308,28 @@ RULES: tuple[RuleEntry, ...] = (
         "Click parameters",
         "Names of the URL parameters that carry the click id, the preferred one first.",
         read=_names,
+    ),
+    _entry(
+        "referral_days",
+        "Referral window in days",
+        "How long a click counts: the window of your contract at impact.com (1 to 365). The storefront "
+        "script keeps a click this long.",
+        read=_whole(1, 365),
+    ),
+    _entry(
+        "customer_click",
+        "The customer's earlier click",
+        "For an order without a click of its own: the click that the same customer's last order carried, if "
+        "that was placed within the referral window. It is remembered from the day this is switched on.",
+        ("off", "Does not count"),
+        ("on", "Counts"),
+    ),
+    _entry(
+        "domains",
+        "Other domains of the shop",
+        "Hosts such as shop.example.fr, with commas between: the storefront script hands the click over to "
+        "them, and their pages may tell the app of a click. The shop's main domains need not be named.",
+        read=_domains,
     ),
     _entry(
         "codes_field",

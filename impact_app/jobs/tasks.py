@@ -28,6 +28,7 @@ def process() -> None:
     line.wake.heard("process")
     if line.processor.drain(line.clock() + TURN):
         line.wake.soon("deliver")
+        _come_back_for_clicks()
     if line.inbox.has_due(line.clock()):
         line.wake.soon("process")
 
@@ -60,13 +61,15 @@ def verify() -> None:
 
 
 def review() -> None:
-    """Judge anew what changed settings may have freed."""
+    """Judge anew what changed settings may have freed, and what a click was found for or waited for."""
     line = services()
     line.wake.heard("review")
-    if line.reviewer.drain(line.clock() + TURN):
+    until = line.clock() + TURN
+    if line.reviewer.drain(until) + line.joiner.drain(until):
         line.wake.soon("deliver")
     if line.reviewer.has_due():
         line.wake.soon("review")
+    _come_back_for_clicks()
 
 
 def sweep() -> None:
@@ -85,12 +88,14 @@ def sweep() -> None:
             # Whose worker died is known the moment its claim grows stale, not at the next full minute.
             line.wake.at("sweep", stale + timedelta(seconds=1))
     _come_back_for_steps()
+    _come_back_for_clicks()
 
 
 def daily() -> None:
-    """Let raw bodies expire, learn the promo codes that partners own, take up a new SECRET_KEY."""
+    """Let raw bodies and clicks expire, learn the promo codes partners own, take up a new SECRET_KEY."""
     line = services()
     expire_bodies(line.database, line.clock())
+    line.clicks.expire(line.clock())
     try:
         line.stores.renew_secrets()
     except Unreadable as fault:
@@ -105,6 +110,17 @@ def hourly() -> None:
         line.wake.soon("process")
     if line.config.shopify is not None:
         line.tokens.refresh_idle(line.clock())
+
+
+def _come_back_for_clicks() -> None:
+    line = services()
+    due = line.joiner.next_due()
+    if due is None:
+        return
+    if due <= line.clock():
+        line.wake.soon("review")
+    else:
+        line.wake.at("review", due)
 
 
 def _come_back_for_steps() -> None:

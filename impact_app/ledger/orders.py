@@ -47,6 +47,8 @@ class Judged:
     net_minor: int | None
     currency: str
     promo_code: str | None = None
+    #: when to look for its click again; None: nothing is expected
+    click_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class Known:
     #: the version of the rules it was reported by; None: not reported, or before this was kept
     rules_version: int | None = None
     decision: Decision | None = None
+    #: looks at the platform's record of visits that are left; None: nobody has looked
+    looks_left: int | None = None
 
     @property
     def reported(self) -> Reported | None:
@@ -363,7 +367,7 @@ def _found_by(text: str) -> sa.ColumnElement[bool]:
 def lock(connection: sa.Connection, store_id: int, order_key: str) -> Known | None:
     """The order as known, kept from everybody else until the transaction ends."""
     row = connection.execute(
-        sa.select(orders.c.id, orders.c.snapshot, orders.c.decision)
+        sa.select(orders.c.id, orders.c.snapshot, orders.c.decision, orders.c.click_looks_left)
         .where(orders.c.store_id == store_id, orders.c.order_key == order_key)
         .with_for_update()
     ).one_or_none()
@@ -404,6 +408,7 @@ def _known(connection: sa.Connection, row: Any) -> Known:
         conversions=booked(connection, row.id),
         rules_version=_rules_version(connection, row.id),
         decision=None if row.decision is None else Decision(row.decision),
+        looks_left=row.click_looks_left,
     )
 
 
@@ -519,6 +524,9 @@ def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, 
             currency=judged.currency,
             promo_code=judged.promo_code,
             email_sha1=order.customer.email_sha1 or None,
+            checkout_token=order.checkout_token or None,
+            cart_token=order.cart_token or None,
+            click_due_at=judged.click_due_at,
             judged_at=now,
         )
     )
@@ -541,6 +549,43 @@ def ask_for(connection: sa.Connection, store_id: int, reason: Reason, detail: st
     if detail is not None:
         query = query.where(orders.c.detail == detail)
     return connection.execute(query.values(rules_version=ASKED_FOR)).rowcount
+
+
+def due_for_click(
+    connection: sa.Connection, now: datetime, until: datetime, limit: int
+) -> list[tuple[int, str]]:
+    """Take orders whose click is to be looked for; unless settled they are due again at `until`."""
+    due = (
+        sa.select(orders.c.id)
+        .join(stores, stores.c.id == orders.c.store_id)
+        .where(orders.c.click_due_at <= now, stores.c.state == "connected")
+        .order_by(orders.c.click_due_at, orders.c.id)
+        .limit(limit)
+        .with_for_update(of=orders, skip_locked=True)
+    )
+    taken = sa.update(orders).where(orders.c.id.in_(due)).values(click_due_at=until)
+    rows = connection.execute(taken.returning(orders.c.id, orders.c.store_id, orders.c.order_key)).all()
+    return [(row.store_id, row.order_key) for row in sorted(rows, key=lambda row: int(row.id))]
+
+
+def next_click_due(connection: sa.Connection) -> datetime | None:
+    """When the next order of a connected store is to be looked at for its click."""
+    query = (
+        sa.select(sa.func.min(orders.c.click_due_at))
+        .join(stores, stores.c.id == orders.c.store_id)
+        .where(orders.c.click_due_at.is_not(None), stores.c.state == "connected")
+    )
+    found: datetime | None = connection.scalar(query)
+    return found
+
+
+def visits_seen(connection: sa.Connection, row_id: int, order: Order, looks_left: int) -> None:
+    """Keep what the platform's record of visits told of an order, and how many looks at it are left."""
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.id == row_id)
+        .values(snapshot=order_text(order), click_looks_left=looks_left)
+    )
 
 
 def pass_over(connection: sa.Connection, store_id: int, order_key: str, rules_version: int) -> None:

@@ -501,3 +501,16 @@ def _claimed(row: Any) -> ClaimedStep:
         trying_since=row.trying_since,
         claim=row.claimed_by,
     )
+
+
+def click_reported(connection: sa.Connection, order_row_id: int) -> str | None:
+    """The click that an order was reported with; None: without one, or by somebody else."""
+    query = (
+        sa.select(steps.c.form)
+        .where(steps.c.order_row_id == order_row_id, steps.c.part == 1)
+        .where(steps.c.kind == "submit", steps.c.state == "accepted")
+        .order_by(steps.c.id.desc())
+        .limit(1)
+    )
+    form = connection.scalar(query)
+    return next((value for name, value in form or () if name == "ClickId"), None)

@@ -65,6 +65,14 @@ class Store:
     connected_at: datetime
     # what the platform told of the installation; its adapter knows the names
     installation: Mapping[str, Any]
+    #: hosts of the shop as the platform tells them
+    domains: Sequence[str] = ()
+    #: the connected web pixel; None: none
+    pixel_id: str | None = None
+    #: what is missing of what the app sets up in the storefront; None: nothing
+    capture_fault: str | None = None
+    capture_checked_at: datetime | None = None
+    has_access_token: bool = False
 
     @property
     def is_configured(self) -> bool:
@@ -96,6 +104,13 @@ class Stores:
 
     def find(self, platform: str, domain: str) -> Store | None:
         return self._one(stores.c.platform == platform, stores.c.domain == domain)
+
+    def connected_at(self, domain: str) -> Store | None:
+        """The connected store of this domain, on whichever platform it is."""
+        query = sa.select(stores).where(stores.c.domain == domain, stores.c.state == "connected")
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(stores.c.id).limit(1)).one_or_none()
+        return None if row is None else _store(row)
 
     def get(self, store_id: int) -> Store | None:
         return self._one(stores.c.id == store_id)
@@ -380,5 +395,10 @@ def _store(row: Any) -> Store:
         promo_codes=row.promo_codes,
         promo_codes_at=row.promo_codes_at,
         connected_at=row.connected_at,
+        domains=tuple(row.domains or ()),
+        pixel_id=row.pixel_id,
+        capture_fault=row.capture_fault,
+        capture_checked_at=row.capture_checked_at,
+        has_access_token=row.access_token is not None,
         installation=row.installation or {},
     )

@@ -75,6 +75,17 @@ stores = sa.Table(
     # from impact.com: [{"code", "type", "partner"}], refreshed daily
     sa.Column("promo_codes", sa.JSON, nullable=False),
     sa.Column("promo_codes_at", Utc),
+    # what this app set up in the storefront
+    #   domains              hosts of the shop as the platform tells them; NULL: not asked yet
+    #   pixel_id             NULL: no web pixel is connected
+    #   capture_fault        why something of it is not set up, in a sentence; NULL: nothing is missing
+    #   capture_due_at       when to set it up (again); NULL: nothing is due
+    sa.Column("domains", sa.JSON),
+    sa.Column("pixel_id", sa.String(64)),
+    sa.Column("capture_fault", sa.Text),
+    sa.Column("capture_checked_at", Utc),
+    sa.Column("capture_due_at", Utc),
+    sa.Column("capture_tries", sa.Integer, nullable=False, server_default="0"),
     # ours: first connected, last installed, last removed
     sa.Column("connected_at", Utc, nullable=False),
     sa.Column("installed_at", Utc, nullable=False),
@@ -181,6 +192,13 @@ orders = sa.Table(
     sa.Column("email_sha1", sa.String(40)),
     # what a person decided: a slug of domain.decisions; NULL: nothing
     sa.Column("decision", sa.String(16)),
+    # what clicks that come beside the order are joined by; NULL: unknown, or a customer asked to be forgotten
+    sa.Column("checkout_token", sa.String(128)),
+    sa.Column("cart_token", sa.String(128)),
+    # when to look for its click again, NULL: nothing is expected; looks at the platform's record of visits
+    # that are left, NULL: nobody has looked
+    sa.Column("click_due_at", Utc),
+    sa.Column("click_looks_left", sa.Integer),
     sa.UniqueConstraint("store_id", "order_key"),
 )
 sa.Index("ix_orders_placed", orders.c.store_id, orders.c.placed_at)
@@ -193,6 +211,14 @@ sa.Index("ix_orders_verdict", orders.c.store_id, orders.c.verdict, orders.c.reas
 sa.Index("ix_orders_email", orders.c.store_id, orders.c.email_sha1)
 sa.Index("ix_orders_number", orders.c.store_id, orders.c.number)
 sa.Index("ix_orders_click", orders.c.store_id, orders.c.click_id)
+sa.Index("ix_orders_checkout", orders.c.store_id, orders.c.checkout_token)
+sa.Index("ix_orders_cart", orders.c.store_id, orders.c.cart_token)
+sa.Index(
+    "ix_orders_click_due",
+    orders.c.click_due_at,
+    sqlite_where=orders.c.click_due_at.is_not(None),
+    postgresql_where=orders.c.click_due_at.is_not(None),
+)
 # Holds all that the overview counts, in the order in which it groups: it counts from this alone.
 sa.Index(
     "ix_orders_counted",
@@ -210,6 +236,44 @@ sa.Index(
             "net_minor",
         )
     ),
+)
+
+#: Clicks that reached the app beside an order: at most one for each checkout, cart or customer.
+clicks = sa.Table(
+    "clicks",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    # checkout | cart: a storefront told of it, the key is the token
+    # customer: an order carried it, the key is the buyer's id
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("key", sa.String(128), nullable=False),
+    # the order that it named, or that carried it; NULL: none
+    sa.Column("order_key", sa.String(64)),
+    sa.Column("click", sa.String(64), nullable=False),
+    # granted | unknown
+    sa.Column("consent", sa.String(8), nullable=False),
+    # checkout_started | checkout_completed | order
+    sa.Column("event", sa.String(24), nullable=False),
+    # ours
+    #   received_at, first_at   when it came last and first
+    #   completed_at            frozen since then; NULL: a newer click still replaces it
+    #   expires_at              when it goes, unless an order came
+    #   look_at                 when to look for its order; NULL: it need not be looked for
+    sa.Column("received_at", Utc, nullable=False),
+    sa.Column("first_at", Utc, nullable=False),
+    sa.Column("completed_at", Utc),
+    sa.Column("expires_at", Utc, nullable=False),
+    sa.Column("look_at", Utc),
+    sa.UniqueConstraint("store_id", "kind", "key"),
+)
+sa.Index("ix_clicks_first", clicks.c.store_id, clicks.c.first_at)
+sa.Index("ix_clicks_expires", clicks.c.expires_at)
+sa.Index(
+    "ix_clicks_look",
+    clicks.c.look_at,
+    sqlite_where=clicks.c.look_at.is_not(None),
+    postgresql_where=clicks.c.look_at.is_not(None),
 )
 
 #: What impact.com has acknowledged of an order; one row for each (event type, order id) there: the order

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from impact_app.domain.events import PrivacyAsked
 from impact_app.domain.privacy import redacted
+from impact_app.ledger import clicks
 from impact_app.ledger.codec import order_from, order_text
 from impact_app.ledger.database import Database
 from impact_app.ledger.inbox import Claimed
@@ -80,10 +81,14 @@ def _forget_customer(
     connection: sa.Connection, one: Claimed, asked: PrivacyAsked, store: Store | None
 ) -> str:
     rows = _orders(connection, asked, store)
+    if store is not None and asked.order_keys:
+        clicks.forget(connection, store.id, asked.order_keys)
     for row in rows:
         snapshot = order_text(redacted(order_from(row.snapshot)))
         connection.execute(
-            sa.update(orders).where(orders.c.id == row.id).values(snapshot=snapshot, email_sha1=None)
+            sa.update(orders)
+            .where(orders.c.id == row.id)
+            .values(snapshot=snapshot, email_sha1=None, checkout_token=None, cart_token=None)
         )
         _forget_calls(connection, row.id)
     connection.execute(

@@ -6,11 +6,13 @@ order at once do it one after the other and the second finds nothing left to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from impact_app.domain.attribution import Beside, Carrier
 from impact_app.domain.decisions import decided
 from impact_app.domain.evidence import evidence
 from impact_app.domain.mapping import PartnerCode, Target
@@ -21,7 +23,9 @@ from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.domain.rules import Rules, read_rules
 from impact_app.domain.takeover import Booking, is_of, names_of
 from impact_app.domain.verification import NOBODY_PAID, NOT_BOOKED
-from impact_app.ledger import orders, outbox, stores, unknown_actions
+from impact_app.domain.waiting import LOOK_GAPS, Sources, click_expected, next_look
+from impact_app.ledger import clicks, orders, outbox, stores, unknown_actions
+from impact_app.ledger.clicks import Click, Told
 from impact_app.ledger.orders import Booked, Judged, Known
 from impact_app.ledger.outbox import Kind, NewStep, OpenStep
 from impact_app.ledger.stores import Store
@@ -36,6 +40,8 @@ def arrived(connection: sa.Connection, store: Store, order: Order, now: datetime
     assert known is not None
     if order.is_older_than(known.order):
         return Reason.OLDER_SNAPSHOT
+    # Asked for once and told by no delivery.
+    order = replace(order, visits=order.visits or known.order.visits)
     _judge(connection, store, order, known, now)
     return Reason.JUDGED
 
@@ -54,6 +60,27 @@ def again(
     return True
 
 
+def looked(
+    connection: sa.Connection,
+    store: Store,
+    order_key: str,
+    pages: Sequence[str],
+    now: datetime,
+    *,
+    is_complete: bool,
+) -> bool:
+    """Judge an order after a look at the record of visits before it; False if it is unknown."""
+    known = orders.lock(connection, store.id, order_key)
+    if known is None:
+        return False
+    left = len(LOOK_GAPS) if known.looks_left is None else max(0, known.looks_left - 1)
+    order = trimmed(replace(known.order, visits=tuple(pages) or known.order.visits), read_rules(store.rules))
+    known = replace(known, order=order, looks_left=0 if is_complete else left)
+    orders.visits_seen(connection, known.row_id, order, known.looks_left or 0)
+    _judge(connection, store, order, known, now)
+    return True
+
+
 def _judge(
     connection: sa.Connection,
     store: Store,
@@ -66,7 +93,8 @@ def _judge(
     version, rules = rules_for(connection, store, known)
     waiting = outbox.open_step(connection, known.row_id)
     seen = decided(order, known.decision)
-    found = _planned(seen, rules, known, _context(store, now), is_resent=insist or waiting is not None)
+    context = _context(connection, store, order, known, rules, now)
+    found = _planned(seen, rules, known, context, is_resent=insist or waiting is not None)
     if known.decision is not None and known.reported is None:
         found = replace(found, step=None, verdict=Verdict.WITHHELD, reason=Reason.IGNORED, detail="")
     if found.step is not None and not (store.account_sid and store.has_auth_token):
@@ -99,7 +127,9 @@ def _judge(
     if held is not None:
         verdict, reason = Verdict.ATTENTION, held
     judged = _judged(store, order, found, version, verdict, reason, detail)
-    orders.write(connection, known.row_id, order, judged, now)
+    due = _click_due(store, order, known, found, context, reason, now)
+    orders.write(connection, known.row_id, order, replace(judged, click_due_at=due), now)
+    _remember_click(connection, store, order, found, rules)
 
 
 def rules_for(connection: sa.Connection, store: Store, known: Known) -> tuple[int, Rules]:
@@ -117,7 +147,15 @@ def rules_for(connection: sa.Connection, store: Store, known: Known) -> tuple[in
     return store.rules_version, read_rules(store.rules)
 
 
-def foreseen(store: Store, known: Known, rules: Rules, now: datetime, *, as_new: bool = False) -> Plan:
+def foreseen(
+    connection: sa.Connection,
+    store: Store,
+    known: Known,
+    rules: Rules,
+    now: datetime,
+    *,
+    as_new: bool = False,
+) -> Plan:
     """What would be planned for an order under these rules, `as_new` had it never been reported.
 
     Whether impact.com would still carry it out is left aside.
@@ -127,7 +165,8 @@ def foreseen(store: Store, known: Known, rules: Rules, now: datetime, *, as_new:
         for one in known.conversions
     ]
     known = replace(known, conversions=[] if as_new else changeable)
-    return _planned(known.order, rules, known, _context(store, now), is_resent=False)
+    context = replace(_context(connection, store, known.order, known, rules, now), expected=None)
+    return _planned(known.order, rules, known, context, is_resent=False)
 
 
 def _is_not_booked(one: Booked) -> bool:
@@ -275,14 +314,100 @@ def _kind(step: Step) -> Kind:
             return "restore"
 
 
-def _context(store: Store, now: datetime) -> Context:
+def _context(
+    connection: sa.Connection, store: Store, order: Order, known: Known, rules: Rules, now: datetime
+) -> Context:
     target = (
         Target(store.campaign_id, store.event_type_id)
         if store.is_configured and store.campaign_id and store.event_type_id
         else None
     )
     codes = [PartnerCode(code["code"], code.get("type", "LI")) for code in store.promo_codes]
-    return Context(target, codes, now)
+    beside = _beside(connection, store, order, known, rules)
+    return Context(
+        target, codes, now, beside=beside, expected=click_expected(order, _sources(store, known), now)
+    )
+
+
+def _sources(store: Store, known: Known) -> Sources:
+    granted = {scope.strip() for scope in store.scopes.split(",")}
+    can_ask = store.has_access_token and not granted.isdisjoint({"read_orders", "write_orders"})
+    return Sources(store.pixel_id is not None, can_ask, known.looks_left)
+
+
+def _beside(
+    connection: sa.Connection, store: Store, order: Order, known: Known, rules: Rules
+) -> list[Beside]:
+    """The clicks that came beside the order; once reported, only the one it was reported with counts."""
+    window = timedelta(days=rules.referral_days)
+    told = clicks.of_order(connection, store.id, order.checkout_token, order.cart_token)
+    found = [_by_beacon(one, order, window) for one in told]
+    if rules.customer_click == "on" and order.customer.id:
+        stored = clicks.of_customer(connection, store.id, order.customer.id)
+        if stored is not None and stored.order_key != order.key:
+            found.append(_stored(stored, order, window))
+    if not found or not known.conversions or _is_not_booked(known.conversions[0]):
+        return found
+    used = outbox.click_reported(connection, known.row_id)
+    late = "it came after the order was reported"
+    return [one if one.value == used else replace(one, fault=one.fault or late) for one in found]
+
+
+def _by_beacon(one: Click, order: Order, window: timedelta) -> Beside:
+    fault = ""
+    if one.order_key is not None and one.order_key != order.key:
+        fault = "it names another order"
+    elif one.received_at > order.placed_at + window:
+        fault = "it came after the referral window"
+    told = f"{one.event}, received {one.received_at:%Y-%m-%d %H:%M:%S} UTC."
+    return Beside(Carrier.BEACON, f"{one.kind}_token", one.click, one.consent, told, fault)
+
+
+def _stored(one: Click, order: Order, window: timedelta) -> Beside:
+    age = order.placed_at - one.received_at
+    fault = "" if timedelta(0) <= age <= window else "it lies outside the referral window"
+    told = (
+        f"Order {one.order_key} of the same customer carried it, placed {one.received_at:%Y-%m-%d %H:%M} UTC."
+    )
+    return Beside(Carrier.STORED_CLICK, "customer", one.click, one.consent, told, fault)
+
+
+def _click_due(
+    store: Store,
+    order: Order,
+    known: Known,
+    found: Plan,
+    context: Context,
+    reason: Reason,
+    now: datetime,
+) -> datetime | None:
+    """When to look for the order's click again."""
+    if reason is Reason.AWAITING_CLICK:
+        return context.expected
+    if found.attribution.click_id or known.conversions:
+        return None
+    return next_look(order, _sources(store, known), now)
+
+
+def _remember_click(connection: sa.Connection, store: Store, order: Order, found: Plan, rules: Rules) -> None:
+    """Keep the click for the customer's next orders, where the merchant wants that."""
+    winner = found.attribution.winner
+    if rules.customer_click == "off" or not order.customer.id or order.is_test:
+        return
+    if winner is None or winner.carrier is Carrier.STORED_CLICK:
+        return
+    placed = order.placed_at
+    kept = Told(
+        store.id,
+        "customer",
+        order.customer.id[:128],
+        order.key,
+        winner.value,
+        winner.consent or "unknown",
+        "order",
+        placed,
+    )
+    clicks.keep(connection, kept, placed + timedelta(days=rules.referral_days), look_at=None)
 
 
 def _judged(

@@ -91,6 +91,19 @@ class Placed:
     orders: Iterator[Order | Unfetched]
 
 
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """First pages of the visits before an order, the newest first. `is_complete`: more will not come."""
+
+    pages: tuple[str, ...]
+    is_complete: bool
+
+
+def no_visits(_store: Store, _keys: Sequence[str], _budget: float) -> Mapping[str, Visits]:
+    """What a platform says that keeps no record of visits."""
+    return {}
+
+
 class ProductFacts(Protocol):
     """What a platform's product look-up tells of one product."""
 
@@ -109,6 +122,8 @@ class Platform:
     product_facts   type and category of products, as far as known in time; never raises
     order           an order as it stands now, by its key, within so many seconds; raises `Unfetched`
     placed          the orders of a period; raises `Unlisted`
+    visits          the visits before orders, by order key, within so many seconds; what cannot be told
+                    is left out; never raises
     connect         a store on the operator's word, by domain and perhaps a token; raises ValueError for a
                     domain that cannot be one, and what the platform's own faults are
     """
@@ -119,6 +134,7 @@ class Platform:
     order: Callable[[Store, str, float], Order]
     placed: Callable[[Store, Period], Placed]
     connect: Callable[[str, str | None], Store]
+    visits: Callable[[Store, Sequence[str], float], Mapping[str, Visits]] = no_visits
 
 
 #: What is known of a delivery when it comes to be settled.

@@ -1,4 +1,4 @@
-"""The first stop: keep a delivery durably before the platform hears 200.
+"""The first stop: keep what arrives durably before its sender hears that it is kept.
 
 Requests that arrive together share one commit: each hands its delivery to the one writer of its process and
 waits for the commit that holds it. That is what makes durable faster than a commit each (docs/adr/0003).
@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from typing import Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
 import structlog
-
-from impact_app.ledger.inbox import Delivery, Inbox
 
 log = structlog.get_logger()
 
@@ -31,22 +30,32 @@ class NotKept(Exception):
     """The delivery could not be written down; the platform must send it again."""
 
 
-class Receiver:
-    """Keeps deliveries. One writer thread a process, started at the first delivery after a fork."""
+Arrived = TypeVar("Arrived")
+Added_contra = TypeVar("Added_contra", contravariant=True)
 
-    def __init__(self, inbox: Inbox, wake: Callable[[], None]) -> None:
-        self._inbox = inbox
+
+class Keeps(Protocol[Added_contra]):
+    """Where what arrives is written down: a batch in one transaction."""
+
+    def add(self, batch: Sequence[Added_contra]) -> None: ...
+
+
+class Receiver(Generic[Arrived]):
+    """Keeps what arrives. One writer thread a process, started at the first arrival after a fork."""
+
+    def __init__(self, ledger: Keeps[Arrived], wake: Callable[[], None]) -> None:
+        self._ledger = ledger
         self._wake = wake
         self._lock = threading.Lock()
         self._pid: int | None = None
-        self._waiting: queue.SimpleQueue[tuple[Delivery, Future[None]]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Arrived, Future[None]]] = queue.SimpleQueue()
         self._kept = threading.Event()
 
-    def keep(self, delivery: Delivery) -> None:
-        """Return once the delivery is on disk. Raises `NotKept`, and then nothing is known of it."""
+    def keep(self, one: Arrived) -> None:
+        """Return once it is on disk. Raises `NotKept`, and then nothing is known of it."""
         self._start()
         done: Future[None] = Future()
-        self._waiting.put((delivery, done))
+        self._waiting.put((one, done))
         try:
             done.result(PATIENCE)
         except Late:
@@ -71,9 +80,9 @@ class Receiver:
                 batch.append(self._waiting.get())
             self._commit(batch)
 
-    def _commit(self, batch: list[tuple[Delivery, Future[None]]]) -> None:
+    def _commit(self, batch: list[tuple[Arrived, Future[None]]]) -> None:
         try:
-            self._inbox.add([delivery for delivery, _ in batch])
+            self._ledger.add([one for one, _ in batch])
         except Exception as fault:
             if len(batch) > 1 and not isinstance(fault, sa.exc.OperationalError):
                 # One of them is what the database will not take; the others must not suffer for it.

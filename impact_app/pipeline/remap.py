@@ -123,7 +123,7 @@ class Remapper:
             is_meant = one.reason is not Reason.SHADOW or chosen.with_shadow or chosen.keys
             if one.verdict is not Verdict.WITHHELD or not is_meant:
                 return None
-            found = of_withheld(known.order, one.reason, judge.foreseen(store, known, rules, now))
+            found = of_withheld(known.order, one.reason, judge.foreseen(connection, store, known, rules, now))
             is_taken = found is not None and judge.booking_of(connection, store, known.order) is not None
             return None if is_taken else found
         _, current = judge.rules_for(connection, store, known)
@@ -135,8 +135,8 @@ class Remapper:
         return of_reported(
             known.order,
             {one.part: one.reported for one in known.conversions},
-            judge.foreseen(store, known, current, now),
-            judge.foreseen(store, known, rules, now),
-            as_new=judge.foreseen(store, known, rules, now, as_new=True),
+            judge.foreseen(connection, store, known, current, now),
+            judge.foreseen(connection, store, known, rules, now),
+            as_new=judge.foreseen(connection, store, known, rules, now, as_new=True),
             final=final,
         )

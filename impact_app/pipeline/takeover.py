@@ -119,7 +119,7 @@ class Takeover:
                 if known is None or known.reported is not None or store.is_shadow:
                     continue
                 rules = read_rules(store.rules)
-                step = judge.foreseen(store, known, rules, now).step
+                step = judge.foreseen(connection, store, known, rules, now).step
                 if not isinstance(step, Submit) or not agrees(step.result, action, items):
                     continue
                 ours = adopted(step.result, action)

@@ -16,6 +16,7 @@ from impact_app.web.pages import NAVIGATION, pages
 from impact_app.web.password import password
 from impact_app.web.saleor import saleor
 from impact_app.web.shopify_install import shopify_install
+from impact_app.web.storefront import storefront
 from impact_app.web.webhooks import webhooks
 from impact_app.web.words import register_words
 
@@ -32,7 +33,7 @@ def register(app: Flask) -> None:
     register_language(app)
     register_words(app)
     app.jinja_env.globals["NAVIGATION"] = NAVIGATION
-    for blueprint in (webhooks, saleor, shopify_install, embedded, password, health):
+    for blueprint in (webhooks, saleor, storefront, shopify_install, embedded, password, health):
         app.register_blueprint(blueprint)
     app.register_blueprint(pages, url_prefix="/stores/<int:store_id>")
     app.register_blueprint(pages, url_prefix="/shopify", name="embedded")

@@ -9,12 +9,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 BODY_LIMIT = 8 * 1024 * 1024
 
 
-def raw_body() -> bytes:
+def raw_body(limit: int = BODY_LIMIT) -> bytes:
     """The raw body. Raises `RequestEntityTooLarge`."""
-    request.max_content_length = BODY_LIMIT
+    request.max_content_length = limit
     body = request.get_data(cache=False)
     # A body sent in chunks says no length beforehand, and reading it just stops at the limit.
-    if request.content_length is None and len(body) >= BODY_LIMIT:
+    if request.content_length is None and len(body) >= limit:
         raise RequestEntityTooLarge
     return body
 

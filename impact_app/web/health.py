@@ -10,12 +10,13 @@ import sqlalchemy as sa
 import structlog
 from flask import Blueprint, Response, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from impact_app.domain.reasons import Verdict
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, deliveries, orders, steps, stores
+from impact_app.pipeline.beacons import Gate
 from impact_app.web.access import services
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ def metrics() -> Response:
     """Prometheus's text format, counted in SQL when asked."""
     registry = CollectorRegistry()
     registry.register(Ledger(services().database, services().clock()))
+    registry.register(Beacons(services().gate))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -101,6 +103,21 @@ class Ledger(Collector):
             since: datetime | None = connection.scalar(query)
             family.add_metric([name], max(0.0, (self._now - since).total_seconds()) if since else 0.0)
         return family
+
+
+class Beacons(Collector):
+    """What came of beacons since Redis was last emptied."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "impact_beacons", "Beacons of storefronts by outcome", labels=["outcome"]
+        )
+        for outcome, count in self._gate.noted().items():
+            family.add_metric([outcome], count)
+        yield family
 
 
 def _database() -> str:

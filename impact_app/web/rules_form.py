@@ -16,7 +16,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Money and discounts", ("money", "discounts", "zero_items")),
     ("Items", ("category_fallback", "brand")),
-    ("Clicks and promo codes", ("parameters", "codes_field")),
+    ("Clicks and promo codes", ("parameters", "referral_days", "domains", "customer_click", "codes_field")),
     ("Customer data", ("email", "ip_address", "user_agent")),
     (
         "Refunds and cancellations",

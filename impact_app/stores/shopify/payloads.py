@@ -144,6 +144,8 @@ class OrderBody(Struct):
     note_attributes: Any = None
     refunds: list[RefundBody] | None = None
     landing_site: str | None = None
+    checkout_token: str | None = None
+    cart_token: str | None = None
     email: str | None = None
     contact_email: str | None = None
     customer: CustomerBody | None = None

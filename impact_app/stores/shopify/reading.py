@@ -196,7 +196,14 @@ def _order(body: OrderBody) -> Order:
         attributes=_pairs(body.note_attributes),
         landing_url=text(body.landing_site),
         given_back=_given_back(body, amounts),
+        checkout_token=_token(body.checkout_token),
+        cart_token=_token(body.cart_token),
     )
+
+
+def _token(value: str | None) -> str:
+    """A token without the secret part that headless carts carry behind a question mark."""
+    return text(value).partition("?")[0][:128]
 
 
 def _current_subtotal(body: OrderBody, amounts: _Amounts) -> Amount | None:
