@@ -7,9 +7,10 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from redis.connection import parse_url
 from sqlalchemy import make_url
@@ -69,6 +70,22 @@ class SaleorConfig:
 
 
 @dataclass(frozen=True)
+class MailConfig:
+    """The mail server that alerts leave by, and whom they come from.
+
+    security  "none", "starttls" (in the clear at first, then TLS), or "tls" (from the first byte)
+    user      "": the server asks for none
+    """
+
+    host: str
+    port: int
+    security: Literal["none", "starttls", "tls"]
+    user: str
+    password: str = field(repr=False)
+    sender: str
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything the processes take from outside; what is not here is in the database."""
 
@@ -82,6 +99,10 @@ class Config:
     shopify: ShopifyConfig | None
     saleor: SaleorConfig
     impact_api_url: str
+    # None: no mail is sent
+    mail: MailConfig | None
+    # origins such as http://127.0.0.1:9000 that alerts may be posted to, private addresses too
+    webhook_origins: tuple[str, ...]
     admin_password: str
     # the password was made just now, so that somebody must be told it
     admin_password_is_new: bool
@@ -161,6 +182,8 @@ def read_config(environ: Mapping[str, str] | None = None) -> Config:
         shopify=_shopify(env, faults.append),
         saleor=_saleor(env, faults.append),
         impact_api_url=env.url("IMPACT_API_URL", "https://api.impact.com"),
+        mail=_mail(env, faults.append),
+        webhook_origins=_webhook_origins(env, faults.append),
         admin_password=_admin_password(env, instance, faults.append),
         admin_password_is_new=not had_password and (instance / "admin_password").exists(),
     )
@@ -261,6 +284,58 @@ def _saleor(env: _Environment, report: _Report) -> SaleorConfig:
     return SaleorConfig(
         hosts, origins, env.text("SALEOR_WEBHOOK_SECRET"), env.text("SALEOR_WEBHOOK_SECRET_PREVIOUS")
     )
+
+
+_SCHEMES: dict[str, tuple[Literal["none", "starttls", "tls"], int]] = {
+    "smtp": ("none", 25),
+    "smtp+starttls": ("starttls", 587),
+    "smtps": ("tls", 465),
+}
+_SENDER = re.compile(r"[^\s<>@]+@[^\s<>@]+|[^\r\n<>@]*<[^\s<>@]+@[^\s<>@]+>")
+
+
+def _mail(env: _Environment, report: _Report) -> MailConfig | None:
+    url, sender = env.text("SMTP_URL"), env.text("MAIL_FROM")
+    if (url is None) != (sender is None):
+        report("SMTP_URL and MAIL_FROM go together: set both, or neither to send no mail.")
+    if sender is not None and not _SENDER.fullmatch(sender):
+        report(f"MAIL_FROM must be an address, as in alerts@example.com; it is {sender!r}.")
+    parts = None if url is None else _smtp(url, report)
+    if parts is None or sender is None:
+        return None
+    security, usual = _SCHEMES[parts.scheme]
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailConfig(parts.hostname or "", parts.port or usual, security, user, password, sender)
+
+
+def _smtp(url: str, report: _Report) -> SplitResult | None:
+    """The parts of SMTP_URL; what is wrong is told without the value, which may hold a password."""
+    try:
+        parts = urlsplit(url)
+        is_read = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_read = False
+    if not is_read or parts.path.strip("/") or parts.query:
+        report(
+            "SMTP_URL has the form smtp+starttls://user:password@host:587, or smtps:// or smtp://; signs "
+            "such as @ / : in a password are written as %40 %2F %3A."
+        )
+        return None
+    if parts.scheme == "smtp" and parts.password and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        report("SMTP_URL would send its password in the clear: use smtp+starttls:// or smtps://.")
+    return parts
+
+
+def _webhook_origins(env: _Environment, report: _Report) -> tuple[str, ...]:
+    listed = re.split(r"[,\s]+", env.text("WEBHOOK_ALLOWED_ORIGINS") or "")
+    entries = tuple(entry.lower().rstrip("/") for entry in listed if entry)
+    for entry in entries:
+        if not _is_origin(entry):
+            report(
+                "WEBHOOK_ALLOWED_ORIGINS takes origins such as http://127.0.0.1:9000, with commas between; "
+                f"one is {entry!r}."
+            )
+    return entries
 
 
 def _is_origin(value: str) -> bool:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
-from urllib3.exceptions import HTTPError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Retry
 
 CONNECT_TIMEOUT = 5.0
@@ -22,6 +27,10 @@ KEPT_LIMIT = 2_000
 
 class NotConnected(Exception):
     """No connection came about, so the request cannot have arrived."""
+
+
+class PrivateAddress(NotConnected):
+    """The host is at an address that is not a public one, so nothing was sent to it."""
 
 
 class NoAnswer(Exception):
@@ -50,15 +59,23 @@ class Answer:
 
 
 class Http:
-    """Kept-alive connections, shared by the threads of one process."""
+    """Kept-alive connections, shared by the threads of one process.
+
+    `public_only`: for addresses that somebody else chose. A host at a private address is not called; it is
+    looked at for each connection, so that a name cannot point elsewhere once it has been looked up.
+    """
 
     def __init__(
-        self, *, pool: int = 64, connect: float = CONNECT_TIMEOUT, read: float = READ_TIMEOUT
+        self,
+        *,
+        pool: int = 64,
+        connect: float = CONNECT_TIMEOUT,
+        read: float = READ_TIMEOUT,
+        public_only: bool = False,
     ) -> None:
         self._timeout = (connect, read)
-        self._adapter = HTTPAdapter(
-            pool_connections=pool, pool_maxsize=pool, max_retries=Retry(0, read=False)
-        )
+        adapter = _PublicAdapter if public_only else HTTPAdapter
+        self._adapter = adapter(pool_connections=pool, pool_maxsize=pool, max_retries=Retry(0, read=False))
         self._local = threading.local()
 
     def request(
@@ -123,6 +140,56 @@ class Http:
         return session
 
 
+def _refuse_private(connection: HTTPConnection, addresses: Iterator[Any]) -> None:
+    for address in addresses:
+        if not ip_address(str(address[0]).partition("%")[0]).is_global:
+            raise _Private(connection, "the host is at a private address")
+
+
+def _looked_up(host: str) -> Iterator[Any]:
+    try:
+        return (found[4] for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        # Who connects finds out the same, and says it.
+        return iter(())
+
+
+class _Private(NewConnectionError):
+    pass
+
+
+class _Public(HTTPConnection):
+    """A connection that is made to public addresses only."""
+
+    def _new_conn(self) -> socket.socket:
+        _refuse_private(self, _looked_up(self.host))
+        connected = super()._new_conn()
+        try:
+            _refuse_private(self, iter([connected.getpeername()]))
+        except _Private:
+            connected.close()
+            raise
+        return connected
+
+
+class _PublicTls(_Public, HTTPSConnection):
+    pass
+
+
+class _PublicPool(HTTPConnectionPool):
+    ConnectionCls = _Public
+
+
+class _PublicTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicTls
+
+
+class _PublicAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PublicPool, "https": _PublicTlsPool}
+
+
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
@@ -158,6 +225,8 @@ def _lines(response: requests.Response) -> Iterator[bytes]:
 def _fault(error: requests.ConnectionError) -> Exception:
     """Tell 'never connected' from 'connected, then lost': only the first is certain not to have arrived."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(reason, _Private):
+        return PrivateAddress("the host is at a private address")
     name = type(reason).__name__
     if name in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}:
         return NotConnected(_words(error))

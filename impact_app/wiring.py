@@ -24,9 +24,12 @@ from impact_app.domain.orders import Order
 from impact_app.domain.reasons import Reason
 from impact_app.http import Http
 from impact_app.ledger.acts import Acts
+from impact_app.ledger.alerts import Alerts
+from impact_app.ledger.channels import Channels
 from impact_app.ledger.clicks import Clicks, Told
 from impact_app.ledger.database import Database
 from impact_app.ledger.inbox import Delivery, Inbox
+from impact_app.ledger.messages import Messages
 from impact_app.ledger.orders import Orders
 from impact_app.ledger.outbox import Outbox
 from impact_app.ledger.overview import Overviews
@@ -34,12 +37,15 @@ from impact_app.ledger.schema import upgrade
 from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
+from impact_app.mail import Mailer
+from impact_app.pipeline.alerts import Watcher
 from impact_app.pipeline.backfill import Backfill
 from impact_app.pipeline.beacons import Gate, Origins, is_loopback
 from impact_app.pipeline.by_hand import ByHand
 from impact_app.pipeline.deliver import Deliverer
 from impact_app.pipeline.fetch import ShopifyOrders
 from impact_app.pipeline.joining import Joiner
+from impact_app.pipeline.messages import Messenger
 from impact_app.pipeline.placed import ShopifyPlaced
 from impact_app.pipeline.process import (
     Period,
@@ -118,6 +124,38 @@ class Services:
     @cached_property
     def overviews(self) -> Overviews:
         return Overviews(self.database)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        return Alerts(self.database)
+
+    @cached_property
+    def channels(self) -> Channels:
+        return Channels(self.database, Vault(self.config.secret_keys))
+
+    @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.database)
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        return Watcher(
+            self.database,
+            self.stores,
+            self.orders,
+            self.overviews,
+            self.channels,
+            self.config.app_url,
+            self.clock,
+        )
+
+    @cached_property
+    def messenger(self) -> Messenger:
+        mail = self.config.mail
+        mailer = Mailer(mail.host, mail.port, mail.security, mail.user, mail.password) if mail else None
+        sender = mail.sender if mail else ""
+        origins = self.config.webhook_origins
+        return Messenger(self.messages, self.channels, mailer, sender, origins, self.clock)
 
     @cached_property
     def redis(self) -> redis.Redis:

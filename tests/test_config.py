@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from impact_app.config import Config, ConfigError, read_config
+from impact_app.config import Config, ConfigError, MailConfig, SaleorConfig, read_config
 from impact_app.ledger.vault import Vault
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +40,10 @@ def test_nothing_set_is_a_working_configuration(base: dict[str, str], tmp_path: 
         redis_embedded=True,
         instance_path=instance,
         shopify=None,
+        saleor=SaleorConfig((), (), None, None),
         impact_api_url="https://api.impact.com",
+        mail=None,
+        webhook_origins=(),
         admin_password=(instance / "admin_password").read_text(),
         admin_password_is_new=True,
     )
@@ -135,6 +139,50 @@ def test_shopify_takes_the_previous_secret_and_fills_its_address_in(base: dict[s
     assert shopify is not None
     assert shopify.secrets == ("new", "old")
     assert shopify.admin_base("a.myshopify.com") == "https://a.myshopify.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("smtp+starttls://ann:p%40ss%3A%2F1@mail.test", ("mail.test", 587, "starttls", "ann", "p@ss:/1")),
+        ("smtps://mail.test:4650", ("mail.test", 4650, "tls", "", "")),
+        ("smtp://localhost", ("localhost", 25, "none", "", "")),
+    ],
+)
+def test_a_mail_server_is_read_from_its_address(
+    base: dict[str, str], tmp_path: Path, url: str, found: tuple[str, int, Literal["tls"], str, str]
+) -> None:
+    file = tmp_path / "smtp"
+    file.write_text(f"{url}\n")
+    mail = read_config({**base, "SMTP_URL_FILE": str(file), "MAIL_FROM": "Shop <a@shop.test>"}).mail
+    assert mail == MailConfig(*found, "Shop <a@shop.test>")
+    assert "p@ss" not in repr(mail)
+
+
+@pytest.mark.parametrize(
+    ("url", "sender", "told"),
+    [
+        ("smtps://mail.test", "", "SMTP_URL and MAIL_FROM go together"),
+        ("", "a@shop.test", "SMTP_URL and MAIL_FROM go together"),
+        ("https://mail.test", "a@shop.test", "SMTP_URL has the form"),
+        ("smtps://ann:hunter2@mail.test:port", "a@shop.test", "SMTP_URL has the form"),
+        ("smtp://ann:hunter2@mail.test", "a@shop.test", "SMTP_URL would send its password in the clear"),
+        ("smtps://mail.test", "nobody", "MAIL_FROM must be an address"),
+    ],
+)
+def test_what_is_wrong_with_mail_is_told_without_the_password(
+    base: dict[str, str], url: str, sender: str, told: str
+) -> None:
+    (fault,) = _faults({**base, "SMTP_URL": url, "MAIL_FROM": sender})
+    assert fault.startswith(told)
+    assert "hunter2" not in fault
+
+
+def test_webhooks_may_be_allowed_by_origin(base: dict[str, str]) -> None:
+    listed = {**base, "WEBHOOK_ALLOWED_ORIGINS": "http://127.0.0.1:9000/, https://Chat.internal"}
+    assert read_config(listed).webhook_origins == ("http://127.0.0.1:9000", "https://chat.internal")
+    (fault,) = _faults({**base, "WEBHOOK_ALLOWED_ORIGINS": "chat.internal"})
+    assert fault.startswith("WEBHOOK_ALLOWED_ORIGINS takes origins")
 
 
 # what is made and kept

@@ -333,6 +333,8 @@ RHYTHM_WEEKS = 4
 _RHYTHM_ORDERS = 50
 _WEEK = timedelta(weeks=1)
 _HOUR = timedelta(hours=1)
+#: How far back the history goes: the weeks, and the neighbour of their first hour.
+RHYTHM = RHYTHM_WEEKS * _WEEK + 2 * _HOUR
 #: So many orders that usually come within a silence make it too long.
 _EXPECTED = 10.0
 #: A store with few orders: so many times its longest silence, and at least so long.

@@ -22,8 +22,8 @@ from impact_app.processes import end_with_parent
 log = structlog.get_logger()
 
 #: In order of priority: reading comes first, since it is quick and tells everything else what to do;
-#: reading back comes last, since nobody waits for it.
-QUEUES = ("process", "sweep", "review", "deliver", "verify")
+#: reading back and messages come last, since nobody waits for them.
+QUEUES = ("process", "sweep", "review", "deliver", "verify", "notify")
 
 
 class Worker(SimpleWorker):
@@ -64,6 +64,7 @@ def tick(config: Config) -> None:
     clock = CronScheduler(_connect(config), logging_level=logging.WARNING)
     clock.register(tasks.sweep, queue_name="sweep", interval=60, result_ttl=0)
     clock.register(tasks.hourly, queue_name="sweep", interval=3600, result_ttl=0)
+    clock.register(tasks.watch, queue_name="sweep", interval=3600, result_ttl=0)
     clock.register(tasks.daily, queue_name="sweep", interval=86400, result_ttl=0)
     clock.start()  # type: ignore[no-untyped-call]
 

@@ -83,6 +83,8 @@ def sweep() -> None:
         line.wake.soon("review")
     if line.verifier.has_due():
         line.wake.soon("verify")
+    if line.watcher.has_untold() or line.messenger.has_due():
+        line.wake.soon("notify")
     for stale in (line.inbox.next_stale(), line.outbox.next_stale()):
         if stale is not None:
             # Whose worker died is known the moment its claim grows stale, not at the next full minute.
@@ -91,13 +93,33 @@ def sweep() -> None:
     _come_back_for_clicks()
 
 
+def watch() -> None:
+    """Decide which alerts begin and end, and send what there is to tell."""
+    line = services()
+    line.watcher.check()
+    line.wake.soon("notify")
+
+
+def notify() -> None:
+    """Send messages to people, and come back when the next one is due."""
+    line = services()
+    line.wake.heard("notify")
+    line.watcher.announce()
+    line.messenger.drain(line.clock() + TURN)
+    due = line.messages.next_due()
+    if due is not None:
+        line.wake.at("notify", max(due, line.clock()))
+
+
 def daily() -> None:
-    """Let raw bodies and clicks expire, learn the promo codes partners own, take up a new SECRET_KEY."""
+    """Let what has served its time expire, learn the promo codes partners own, take up a new SECRET_KEY."""
     line = services()
     expire_bodies(line.database, line.clock())
     line.clicks.expire(line.clock())
+    line.messages.expire(line.clock())
     try:
         line.stores.renew_secrets()
+        line.channels.renew_secrets()
     except Unreadable as fault:
         log.error("secrets.not_renewed", fault=str(fault))  # noqa: TRY400 - the sentence says it all
     refresh(line.stores, line.impact, line.clock())

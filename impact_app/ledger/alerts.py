@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from impact_app.domain.alerts import Cause
 from impact_app.ledger.database import Database
-from impact_app.ledger.tables import alerts
+from impact_app.ledger.tables import alerts, stores
 
 #: Alerts that are over and are still shown.
 _SHOWN = 20
@@ -48,6 +48,19 @@ class Alerts:
         """What lasts, the oldest first."""
         with self._database.read() as connection:
             return open_of(connection, store_id)
+
+    def untold_stores(self) -> list[int]:
+        """The connected stores with an alert whose beginning or end nobody has been told of."""
+        ended = sa.and_(alerts.c.over_at.is_not(None), alerts.c.over_told_at.is_(None))
+        query = (
+            sa.select(alerts.c.store_id)
+            .distinct()
+            .join(stores, stores.c.id == alerts.c.store_id)
+            .where(stores.c.state == "connected", sa.or_(alerts.c.told_at.is_(None), ended))
+            .order_by(alerts.c.store_id)
+        )
+        with self._database.read() as connection:
+            return list(connection.scalars(query))
 
     def ended(self, store_id: int) -> list[Alert]:
         """The last ones that are over, the latest first."""

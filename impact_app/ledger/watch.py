@@ -1,0 +1,104 @@
+"""What alerts are decided from, each answered for one store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from impact_app.domain.alerts import Hour, Orders
+from impact_app.domain.reasons import Reason, Verdict
+from impact_app.ledger.database import Database
+from impact_app.ledger.outbox import held_reason
+from impact_app.ledger.tables import conversions, deliveries, orders
+
+#: Orders of which impact.com has not been told what it should hold.
+_UNSENT = orders.c.verdict.in_((Verdict.WAITING.value, Verdict.ATTENTION.value))
+
+
+class Watch:
+    """Reads the facts of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def held_reason(self, account_sid: str) -> Reason | None:
+        """Why nothing of an account is sent, or None."""
+        with self._database.read() as connection:
+            return held_reason(connection, account_sid)
+
+    def growing_old(self, store_id: int, since: datetime, until: datetime) -> Orders:
+        """Orders placed in this time that are not reported, and wait or are held up."""
+        reported = sa.exists().where(conversions.c.order_row_id == orders.c.id)
+        return self._orders(store_id, orders.c.placed_at.between(since, until), sa.not_(reported))
+
+    def being_locked(self, store_id: int, since: datetime, until: datetime) -> Orders:
+        """Reported orders whose change waits or is held up, and that are locked in this time."""
+        locked = sa.exists().where(
+            conversions.c.order_row_id == orders.c.id, conversions.c.locking_date.between(since, until)
+        )
+        return self._orders(store_id, locked)
+
+    def last_delivery(self, platform: str, domain: str, since: datetime) -> datetime | None:
+        """When the platform last delivered anything, None where that is before `since`."""
+        query = (
+            sa.select(deliveries.c.received_at)
+            .where(deliveries.c.received_at >= since)
+            .where(deliveries.c.platform == platform, deliveries.c.domain == domain)
+            .order_by(deliveries.c.received_at.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            last: datetime | None = connection.scalar(query)
+        return last
+
+    def hours(self, store_id: int, since: datetime, until: datetime) -> list[Hour]:
+        """The hours of a time in which orders were placed, the first at the front."""
+        hour = self._hour().label("hour")
+        query = (
+            sa.select(hour, orders.c.currency, *_counted())
+            .where(orders.c.store_id == store_id, orders.c.placed_at.between(since, until))
+            .group_by(hour, orders.c.currency)
+            .order_by(hour)
+        )
+        found: dict[datetime, list[Any]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(_moment(row.hour), []).append(row)
+        return [Hour(at, *_added(rows)) for at, rows in found.items()]
+
+    def _hour(self) -> sa.ColumnElement[Any]:
+        if self._database.is_sqlite:
+            return sa.func.strftime("%Y-%m-%d %H:00:00", orders.c.placed_at, type_=sa.Text)
+        return sa.func.date_trunc("hour", orders.c.placed_at, "UTC", type_=sa.DateTime(timezone=True))
+
+    def _orders(self, store_id: int, *where: sa.ColumnElement[bool]) -> Orders:
+        query = (
+            sa.select(orders.c.currency, *_counted())
+            .where(orders.c.store_id == store_id, _UNSENT, *where)
+            .group_by(orders.c.currency)
+            .order_by(orders.c.currency)
+        )
+        with self._database.read() as connection:
+            return Orders(*_added(list(connection.execute(query))))
+
+
+def _counted() -> tuple[sa.ColumnElement[Any], ...]:
+    return sa.func.count().label("orders"), sa.func.sum(orders.c.net_minor).label("net_minor")
+
+
+def _added(rows: list[Any]) -> tuple[int, Mapping[str, int]]:
+    return sum(row.orders for row in rows), {row.currency: int(row.net_minor or 0) for row in rows}
+
+
+def _moment(value: str | datetime) -> datetime:
+    """SQLite tells an hour as text, without its zone."""
+    if isinstance(value, str):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return value.astimezone(UTC)
+
+
+#: Deliveries older than this say nothing of a store's rhythm any more.
+LOOKED_BACK = timedelta(weeks=6)
