@@ -42,6 +42,7 @@ from impact_app.pipeline.alerts import Watcher
 from impact_app.pipeline.backfill import Backfill
 from impact_app.pipeline.beacons import Gate, Origins, is_loopback
 from impact_app.pipeline.by_hand import ByHand
+from impact_app.pipeline.capture import Capture
 from impact_app.pipeline.deliver import Deliverer
 from impact_app.pipeline.fetch import ShopifyOrders
 from impact_app.pipeline.joining import Joiner
@@ -55,6 +56,7 @@ from impact_app.pipeline.process import (
     ProductFacts,
     Unfetched,
     Unlisted,
+    Visits,
 )
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
@@ -246,6 +248,7 @@ class Services:
                 order=self._shopify_order,
                 placed=self._shopify_placed,
                 connect=self._shopify_given,
+                visits=self._shopify_visits,
             ),
         }
 
@@ -261,6 +264,7 @@ class Services:
         self.reviewer.settings_saved(store_id)
         self.wake.soon("review")
         self.wake.soon("deliver")
+        self.wake.soon("capture")
 
     def replay(self, store_id: int, order_key: str, by: str = "command line") -> str | None:
         """Ask one order's question again, sending even what was refused; what came of it, None if unknown."""
@@ -275,6 +279,17 @@ class Services:
         asked = self.by_hand.replay_group(store_id, reason, detail, by)
         self.wake.soon("review")
         return asked
+
+    @cached_property
+    def capture(self) -> Capture | None:
+        """What sets Shopify storefronts up; None while Shopify is switched off."""
+        if self._shopify is None or self.config.shopify is None:
+            return None
+        api = AdminApi(self.http, self.config.shopify)
+        return Capture(self.stores, self._shopify[0], api, self.config.app_url, self.clock)
+
+    def _shopify_visits(self, store: Store, order_keys: Sequence[str], budget: float) -> Mapping[str, Visits]:
+        return self._shopify[2].visits(store, order_keys, budget) if self._shopify else {}
 
     def _shopify_placed(self, store: Store, period: Period) -> Placed:
         if self._shopify is None or self.config.shopify is None:

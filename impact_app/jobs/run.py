@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 #: In order of priority: reading comes first, since it is quick and tells everything else what to do;
 #: reading back and messages come last, since nobody waits for them.
-QUEUES = ("process", "sweep", "review", "deliver", "verify", "notify")
+QUEUES = ("process", "sweep", "review", "deliver", "verify", "notify", "capture")
 
 
 class Worker(SimpleWorker):

@@ -91,6 +91,19 @@ def sweep() -> None:
             line.wake.at("sweep", stale + timedelta(seconds=1))
     _come_back_for_steps()
     _come_back_for_clicks()
+    if line.capture is not None and line.capture.has_due():
+        line.wake.soon("capture")
+
+
+def capture() -> None:
+    """Set up the storefronts that are due: the script's settings and the web pixel."""
+    line = services()
+    line.wake.heard("capture")
+    if line.capture is None:
+        return
+    line.capture.drain(line.clock() + TURN)
+    if line.capture.has_due():
+        line.wake.soon("capture")
 
 
 def watch() -> None:

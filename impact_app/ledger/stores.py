@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -13,6 +13,12 @@ from impact_app.ledger import outbox
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, deliveries, rule_versions, stores
 from impact_app.ledger.vault import Vault
+
+#: Before every clock: what is due then is due at once.
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+
+#: The storefront is to be set up as the store stands now.
+_CAPTURE_DUE: Mapping[str, Any] = {"capture_due_at": AT_ONCE, "capture_tries": 0}
 
 TokenKind = Literal["offline", "client_credentials", "pasted"]
 
@@ -72,6 +78,9 @@ class Store:
     #: what is missing of what the app sets up in the storefront; None: nothing
     capture_fault: str | None = None
     capture_checked_at: datetime | None = None
+    #: when to set it up (again); None: nothing is due
+    capture_due_at: datetime | None = None
+    capture_tries: int = 0
     has_access_token: bool = False
 
     @property
@@ -138,6 +147,7 @@ class Stores:
             "state": "connected",
             "installed_at": now,
             "uninstalled_at": None,
+            **_CAPTURE_DUE,
             **(self._locked(tokens) if tokens else {}),
             **({"installation": dict(installation)} if installation is not None else {}),
         }
@@ -225,13 +235,21 @@ class Stores:
         found = connection.execute(
             sa.update(stores)
             .where(stores.c.id == store_id, stores.c.installed_at <= since)
-            .values(state="uninstalled", uninstalled_at=now, **self._locked(None))
+            .values(
+                # With the app Shopify removes its pixel and its metafields.
+                state="uninstalled",
+                uninstalled_at=now,
+                pixel_id=None,
+                capture_due_at=None,
+                **self._locked(None),
+            )
         )
         return bool(found.rowcount)
 
     def save_scopes_in(self, connection: sa.Connection, store_id: int, scopes: str) -> None:
         """Remember what the store grants now."""
-        connection.execute(sa.update(stores).where(stores.c.id == store_id).values(scopes=scopes))
+        mine = sa.update(stores).where(stores.c.id == store_id)
+        connection.execute(mine.values(scopes=scopes, **_CAPTURE_DUE))
 
     def save_settings(
         self,
@@ -270,6 +288,59 @@ class Stores:
         with self._database.write() as connection:
             values = _next_version(connection, store_id, rules, by, now)
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
+
+    def take_capture(self, platform: str, now: datetime, until: datetime) -> Store | None:
+        """Take a connected store whose storefront is to be set up; due again at `until` unless settled."""
+        due = (
+            sa.select(stores.c.id)
+            .where(stores.c.platform == platform, stores.c.state == "connected")
+            .where(stores.c.capture_due_at <= now, stores.c.access_token.is_not(None))
+            .order_by(stores.c.capture_due_at, stores.c.id)
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            if connection.execute(due).first() is None:
+                return None
+        taken = sa.update(stores).where(stores.c.id.in_(due.with_for_update(skip_locked=True)))
+        with self._database.write() as connection:
+            row = connection.execute(taken.values(capture_due_at=until).returning(stores)).one_or_none()
+        return None if row is None else _store(row)
+
+    def next_capture(self, platform: str) -> datetime | None:
+        """When the next storefront is to be set up."""
+        query = sa.select(sa.func.min(stores.c.capture_due_at)).where(
+            stores.c.platform == platform,
+            stores.c.state == "connected",
+            stores.c.access_token.is_not(None),
+        )
+        with self._database.read() as connection:
+            found: datetime | None = connection.scalar(query)
+        return found
+
+    def captured(
+        self,
+        store: Store,
+        *,
+        domains: Sequence[str],
+        pixel_id: str | None,
+        fault: str | None,
+        now: datetime,
+        next_at: datetime,
+    ) -> None:
+        """Note how a storefront was set up. Rules that were saved meanwhile leave it due."""
+        mine = sa.update(stores).where(stores.c.id == store.id, stores.c.state == "connected")
+        is_newest = stores.c.rules_version == store.rules_version
+        told = {"domains": list(domains), "pixel_id": pixel_id, "capture_fault": fault}
+        with self._database.write() as connection:
+            connection.execute(mine.values(**told, capture_checked_at=now, capture_tries=0))
+            connection.execute(mine.where(is_newest).values(capture_due_at=next_at))
+
+    def capture_failed(self, store: Store, fault: str, *, now: datetime, next_at: datetime) -> None:
+        """Note why a storefront could not be set up; what was known of it stays."""
+        mine = sa.update(stores).where(stores.c.id == store.id, stores.c.state == "connected")
+        values = {"capture_fault": fault, "capture_checked_at": now, "capture_due_at": next_at}
+        with self._database.write() as connection:
+            connection.execute(mine.values(**values, capture_tries=stores.c.capture_tries + 1))
 
     def rule_versions(self, store_id: int) -> list[RuleVersion]:
         """Every version of the store's rules, the newest first."""
@@ -356,7 +427,7 @@ def _next_version(
     before = sa.select(stores.c.rules_version).where(stores.c.id == store_id).with_for_update()
     version = connection.execute(before).scalar_one() + 1
     _keep_version(connection, store_id, RuleVersion(version, rules, now, by))
-    return {"rules": dict(rules), "rules_version": version}
+    return {"rules": dict(rules), "rules_version": version, **_CAPTURE_DUE}
 
 
 def _keep_version(connection: sa.Connection, store_id: int, kept: RuleVersion) -> None:
@@ -399,6 +470,8 @@ def _store(row: Any) -> Store:
         pixel_id=row.pixel_id,
         capture_fault=row.capture_fault,
         capture_checked_at=row.capture_checked_at,
+        capture_due_at=row.capture_due_at,
+        capture_tries=row.capture_tries,
         has_access_token=row.access_token is not None,
         installation=row.installation or {},
     )

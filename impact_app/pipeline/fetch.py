@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,12 +12,14 @@ import structlog
 from impact_app.domain.events import Unreadable
 from impact_app.domain.orders import Order
 from impact_app.ledger.stores import Store
-from impact_app.pipeline.process import Unfetched
+from impact_app.pipeline.process import Unfetched, Visits
 from impact_app.pipeline.tokens import NeedsReauthorization, TokenKeeper
 from impact_app.stores.shopify.api import AdminApi
 from impact_app.stores.shopify.errors import PlatformUnreachable, ShopifyError
 from impact_app.stores.shopify.orders import fetch_order
+from impact_app.stores.shopify.products import Ask
 from impact_app.stores.shopify.reading import read_order
+from impact_app.stores.shopify.visits import visits
 
 log = structlog.get_logger()
 
@@ -62,7 +64,25 @@ class ShopifyOrders:
         except Unreadable as fault:
             raise Unfetched(order_key, str(fault)) from fault
 
+    def visits(self, store: Store, order_keys: Sequence[str], budget: float) -> Mapping[str, Visits]:
+        """The visits before these orders, as far as Shopify tells within `budget` seconds. Never raises."""
+        rests_until = self._resting.get(store.id)
+        if rests_until is not None and self._clock() < rests_until:
+            return {}
+        found: dict[str, Visits] = {}
+        try:
+            for key, pages, is_complete in visits(self._ask(store, budget), order_keys):
+                found[key] = Visits(pages, is_complete)
+        except (ShopifyError, NeedsReauthorization) as error:
+            if isinstance(error, PlatformUnreachable):
+                self._resting[store.id] = self._clock() + REST
+            log.warning("visits.not_told", store=store.id, reason=str(error))
+        return found
+
     def _asked(self, store: Store, order_key: str, budget: float) -> bytes | None:
+        return fetch_order(self._ask(store, budget), order_key, sees_customers=sees_customers(store))
+
+    def _ask(self, store: Store, budget: float) -> Ask:
         ends = time.monotonic() + budget
 
         def ask(document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
@@ -73,7 +93,7 @@ class ShopifyOrders:
                 ),
             )
 
-        return fetch_order(ask, order_key, sees_customers=sees_customers(store))
+        return ask
 
 
 def sees_customers(store: Store) -> bool:

@@ -328,6 +328,8 @@ def completed(fetched: Order, known: Order) -> Order:
         ip_address=fetched.ip_address or known.ip_address,
         user_agent=fetched.user_agent or known.user_agent,
         landing_url=known.landing_url or fetched.landing_url,
+        checkout_token=fetched.checkout_token or known.checkout_token,
+        cart_token=fetched.cart_token or known.cart_token,
     )
 
 

@@ -33,7 +33,7 @@ from . import bulk, cost, oauth
 from .deliveries import API_VERSION
 from .faults import Fault, Where
 from .faults import status as failing
-from .graph import Graph, Page, connection, pixel, require
+from .graph import Graph, Page, changed_pixel, connection, found_pixel, pixel, require, set_metafields
 from .store import Call, PretendStore
 from .tokens import Grant
 
@@ -300,6 +300,14 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
         require(graph.scopes, "write_pixels", "webPixelCreate")
         return pixel(graph.store, webPixel["settings"])
 
+    def update_pixel(_info: Any, id: str, webPixel: dict[str, Any]) -> Any:  # noqa: N803
+        require(graph.scopes, "write_pixels", "webPixelUpdate")
+        return changed_pixel(graph.store, id, webPixel["settings"])
+
+    def find_pixel(_info: Any, id: str | None = None) -> Any:  # noqa: ARG001
+        require(graph.scopes, "read_pixels", "webPixel")
+        return found_pixel(graph.store)
+
     roots = {
         "shop": lambda _info: graph.shop(),
         "currentAppInstallation": lambda _info: graph.installation(),
@@ -311,6 +319,9 @@ def _roots(graph: Graph, warnings: list[dict[str, Any]]) -> dict[str, Any]:
         "ordersCount": orders_count,
         "products": products,
         "webPixelCreate": create_pixel,
+        "webPixelUpdate": update_pixel,
+        "webPixel": find_pixel,
+        "metafieldsSet": lambda _info, metafields: set_metafields(graph.store, metafields),
     }
     return {**roots, **_bulk_roots(graph.store, roots)}
 

@@ -169,9 +169,9 @@ class Graph:
             "myshopifyDomain": self.store.domain,
             "name": "Impact Demo",
             "primaryDomain": {
-                "host": self.store.domain,
+                "host": self.store.primary_host or self.store.domain,
                 "id": gid("Domain", 1),
-                "url": f"https://{self.store.domain}",
+                "url": f"https://{self.store.primary_host or self.store.domain}",
             },
             "taxesIncluded": False,
             "url": f"https://{self.store.domain}",
@@ -189,6 +189,7 @@ class Graph:
                 "handle": "impact",
                 "title": "impact",
             },
+            "metafield": lambda _info, key, namespace="$app": _metafield(self.store, namespace, key),
         }
 
     def node(self, identifier: str) -> Node | None:
@@ -327,6 +328,10 @@ class Graph:
             "daysToConversion": 0 if journey.first_visit else None,
             "firstVisit": _visit(journey.first_visit, body, 1),
             "lastVisit": _visit(journey.last_visit, body, 2),
+            "moments": paged(
+                [visit for visit in (journey.first_visit, *journey.between, journey.last_visit) if visit],
+                lambda visit: {"__typename": "CustomerVisit", **(_visit(visit, body, 3) or {})},
+            ),
         }
 
     def line(self, line: Body, order: Body) -> Node:
@@ -647,3 +652,59 @@ def pixel(store: PretendStore, settings: Any) -> Node:
         }
     store.pixel_settings = settings
     return {"webPixel": {"id": gid("WebPixel", 1), "settings": settings}, "userErrors": []}
+
+
+def changed_pixel(store: PretendStore, identifier: str, settings: Any) -> Node:
+    """`webPixelUpdate`: only a pixel that is there can be changed."""
+    if store.pixel_settings is None or identifier != gid("WebPixel", 1):
+        fault = {"code": "NOT_FOUND", "field": ["id"], "message": "Web pixel not found."}
+        return {"webPixel": None, "userErrors": [fault]}
+    store.pixel_settings = settings
+    return {"webPixel": {"id": identifier, "settings": settings}, "userErrors": []}
+
+
+def found_pixel(store: PretendStore) -> Node:
+    """The app's own pixel; without one, Shopify's answer is an error."""
+    if store.pixel_settings is None:
+        raise GraphQLError("No web pixel was found for this app.", extensions={"code": "RESOURCE_NOT_FOUND"})
+    return {"id": gid("WebPixel", 1), "settings": store.pixel_settings}
+
+
+def set_metafields(store: PretendStore, given: Sequence[Node]) -> Node:
+    """`metafieldsSet`: all or none; the app's own installation is the only owner that is known here."""
+    errors = [error for at, one in enumerate(given) for error in _metafield_faults(one, at)]
+    if errors:
+        return {"metafields": None, "userErrors": errors}
+    for one in given:
+        store.metafields[one["namespace"], one["key"]] = (one["type"], one["value"])
+    return {
+        "metafields": [_metafield(store, one["namespace"], one["key"]) for one in given],
+        "userErrors": [],
+    }
+
+
+def _metafield_faults(one: Node, at: int) -> list[Node]:
+    def fault(code: str, field: str, message: str) -> list[Node]:
+        path = ["metafields", str(at), field]
+        return [{"code": code, "elementIndex": at, "field": path, "message": message}]
+
+    if one["ownerId"] != gid("AppInstallation", 1):
+        return fault("INVALID", "ownerId", "Owner does not exist.")
+    if not one["value"]:
+        return fault("BLANK", "value", "Value can't be blank")
+    if one["type"] == "number_integer" and not one["value"].lstrip("-").isdigit():
+        return fault("INVALID_VALUE", "value", "Value must be an integer.")
+    if one["type"] not in {"number_integer", "single_line_text_field"}:
+        return fault("INVALID_TYPE", "type", "Type is not known to the pretend store.")
+    return []
+
+
+def _metafield(store: PretendStore, namespace: str, key: str) -> Node | None:
+    held = store.metafields.get((namespace, key))
+    return held and {
+        "id": gid("Metafield", 1 + sorted(store.metafields).index((namespace, key))),
+        "namespace": namespace,
+        "key": key,
+        "type": held[0],
+        "value": held[1],
+    }

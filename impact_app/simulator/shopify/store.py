@@ -45,6 +45,7 @@ class Journey:
 
     first_visit: Visit | None = None
     last_visit: Visit | None = None
+    between: tuple[Visit, ...] = ()
     ready: bool = True
     order_index: int | None = 0
 
@@ -65,7 +66,8 @@ class PretendStore:
 
     `now` is the store's clock (aware of its zone) and rules every expiry. `same_organisation` allows client
     credentials; `expiring_only` refuses permanent tokens, as Shopify does with public apps. An empty
-    `redirect_urls` allows every redirect. `restore_rate` is query points a second.
+    `redirect_urls` allows every redirect. `restore_rate` is query points a second. `primary_host` is the main
+    domain, empty for `domain`; `metafields` are the app's own, type and value by namespace and key.
     """
 
     domain: str = SHOP_DOMAIN
@@ -84,6 +86,8 @@ class PretendStore:
     products: dict[int, Product] = field(default_factory=dict)
     journeys: dict[int, Journey] = field(default_factory=dict)
     pixel_settings: str | None = None
+    primary_host: str = ""
+    metafields: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     bulk: Book = field(default_factory=Book)
     tokens: TokenBook = field(default_factory=TokenBook)
     faults: list[Fault] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Every GraphQL document sent to Shopify; a test validates each against both schema files.
 
-`api.py` repeats what got no answer, so what stands here must survive that: queries, and the one mutation that
-only begins an export.
+`api.py` repeats what got no answer, so what stands here must survive that: queries, a mutation that only
+begins an export, and those that set something to what it is to be.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ _order_selection = """
   presentmentCurrencyCode
   taxesIncluded
   discountCodes
+  checkoutToken
+  cartToken
   customAttributes {
     key
     value
@@ -435,6 +437,97 @@ query BulkOperations {
 """
     + _operation_fields
 )
+
+#: The visits before orders as Shopify has them, by order id. Requested cost: about 15 points an order.
+ORDER_VISITS = """
+query OrderVisits($ids: [ID!]!) {
+  nodes(ids: $ids) {
+    ... on Order {
+      legacyResourceId
+      customerJourneySummary {
+        ready
+        firstVisit {
+          landingPage
+          occurredAt
+        }
+        lastVisit {
+          landingPage
+          occurredAt
+        }
+        moments(first: 10, reverse: true) {
+          nodes {
+            ... on CustomerVisit {
+              landingPage
+              occurredAt
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
+#: Whose metafields a storefront's script is set up with, what the app may do, and the shop's main domain.
+STOREFRONT = """
+query Storefront {
+  currentAppInstallation {
+    id
+    accessScopes {
+      handle
+    }
+  }
+  shop {
+    primaryDomain {
+      host
+    }
+  }
+}
+"""
+
+#: Settings of the storefront script. Repeated, it sets the same again.
+SET_METAFIELDS = """
+mutation SetMetafields($metafields: [MetafieldsSetInput!]!) {
+  metafieldsSet(metafields: $metafields) {
+    userErrors {
+      message
+    }
+  }
+}
+"""
+
+_pixel_answer = """
+    webPixel {
+      id
+    }
+    userErrors {
+      code
+      message
+    }
+"""
+
+#: Switches the web pixel on. Repeated after a lost answer, it is told that the pixel is there already.
+CREATE_PIXEL = f"""
+mutation CreatePixel($pixel: WebPixelInput!) {{
+  webPixelCreate(webPixel: $pixel) {{{_pixel_answer}  }}
+}}
+"""
+
+#: The web pixel's settings. Repeated, it sets the same again.
+UPDATE_PIXEL = f"""
+mutation UpdatePixel($id: ID!, $pixel: WebPixelInput!) {{
+  webPixelUpdate(id: $id, webPixel: $pixel) {{{_pixel_answer}  }}
+}}
+"""
+
+#: The app's web pixel in this store. Without one, Shopify answers with an error.
+FIND_PIXEL = """
+query FindPixel {
+  webPixel {
+    id
+  }
+}
+"""
 
 
 def bulk_orders(search: str, *, customer: bool, contact: bool) -> str:

@@ -262,6 +262,8 @@ def _identity(order: Node) -> Body:
         "currency": order["currencyCode"],
         "presentment_currency": order["presentmentCurrencyCode"],
         "taxes_included": order["taxesIncluded"],
+        "checkout_token": order["checkoutToken"],
+        "cart_token": order["cartToken"],
         "note_attributes": _pairs(order["customAttributes"]),
         "landing_site": _landing_site(order["customerJourneySummary"]),
     }

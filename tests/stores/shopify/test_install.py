@@ -60,7 +60,7 @@ def test_the_merchant_is_sent_to_the_consent_page_of_the_shop() -> None:
     assert (url.scheme, url.netloc, url.path) == ("https", SHOP, "/admin/oauth/authorize")
     assert parse_qs(url.query) == {
         "client_id": ["pretend-client-id"],
-        "scope": ["read_orders,read_products"],
+        "scope": ["read_orders,read_products,write_pixels,read_customer_events"],
         "redirect_uri": ["https://app.example/cb"],
         "state": ["s+/="],
     }
