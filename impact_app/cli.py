@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -39,6 +39,7 @@ from impact_app.pipeline.export import State, change_file, conversion_file
 from impact_app.pipeline.preview import preview as preview_order
 from impact_app.pipeline.preview import unwrapped
 from impact_app.pipeline.process import Period, Unlisted
+from impact_app.pipeline.reconcile import Report
 from impact_app.pipeline.sweep import sweep as sweep_line
 from impact_app.pipeline.takeover import Found
 from impact_app.pipeline.verify import NotNow
@@ -61,6 +62,7 @@ def register(app: Flask) -> None:
         stores,
         orders,
         backfill,
+        reconcile,
         export,
         remap,
         shadow,
@@ -385,6 +387,44 @@ def orders_replay(store_name: str, order: str) -> None:
     line = _line()
     store = _store(line, store_name)
     click.echo(line.replay(store.id, _file(line, store, order).summary.order_key))
+
+
+@click.command()
+@click.option(
+    "--since",
+    callback=_day,
+    metavar="DATE",
+    help="Look at orders and actions from then on; by default since last time, and two days back.",
+)
+@with_appcontext
+@_plainly
+def reconcile(since: datetime | None) -> None:
+    """Ask every store for orders nobody told us of, and hold what was reported against impact.com's books.
+
+    It may be stopped at any moment and repeated. The app does it by itself at its start and each hour.
+    """
+    line = _line()
+    with progress("Orders looked at") as bar:
+        reports = line.reconciler.run(since, told=lambda report: bar.at(report.seen, report.seen))
+    line.wake.soon("deliver")
+    for report in reports:
+        click.echo("\n".join(_reconciled(report)))
+    faults = [f"{one.store.domain}: {fault}" for one in reports for fault in one.faults]
+    if faults:
+        raise click.ClickException("\n".join(faults))
+
+
+def _reconciled(report: Report) -> Iterator[str]:
+    yield f"{report.store.domain}"
+    yield f"  orders looked at {report.seen}: new here {report.new}, newer than known {report.changed}"
+    yield f"  actions listed {report.actions}: not reported by this app {report.strange}"
+    yield f"  held otherwise than reported {len(report.drifts)}: set right {report.repaired}"
+    for number, drift in report.drifts:
+        ours, theirs = (f"{money.text} {money.currency}" for money in (drift.ours, drift.theirs))
+        yield f"    {number}: ours {ours}, impact.com's {theirs}. {drift.detail}"
+    if report.is_put_off:
+        yield "  impact.com was not asked: conversions that are due go first. Repeat it in a minute."
+    yield from (f"  {balance}" for balance in report.balances)
 
 
 @click.command()

@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +33,7 @@ from impact_app.ledger.messages import Messages
 from impact_app.ledger.orders import Orders
 from impact_app.ledger.outbox import Outbox
 from impact_app.ledger.overview import Overviews
+from impact_app.ledger.reconciliation import Reconciliations
 from impact_app.ledger.schema import upgrade
 from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
@@ -49,6 +50,7 @@ from impact_app.pipeline.joining import Joiner
 from impact_app.pipeline.messages import Messenger
 from impact_app.pipeline.placed import ShopifyPlaced
 from impact_app.pipeline.process import (
+    ChangedPage,
     Period,
     Placed,
     Platform,
@@ -60,6 +62,7 @@ from impact_app.pipeline.process import (
 )
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
+from impact_app.pipeline.reconcile import Reconciler
 from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
 from impact_app.pipeline.saleor import MissedEvents, SaleorOrders, SaleorStores, no_facts
@@ -114,6 +117,24 @@ class Services:
     @cached_property
     def orders(self) -> Orders:
         return Orders(self.database)
+
+    @cached_property
+    def reconciliations(self) -> Reconciliations:
+        return Reconciliations(self.database)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return Reconciler(
+            self.database,
+            self.stores,
+            self.platforms,
+            self.reconciliations,
+            self.overviews,
+            self.takeover,
+            Checks(self.database),
+            self.impact,
+            self.clock,
+        )
 
     @cached_property
     def by_hand(self) -> ByHand:
@@ -239,6 +260,7 @@ class Services:
                 product_facts=no_facts,
                 order=self.saleor_orders.order,
                 placed=self.saleor_orders.placed,
+                changed=self.saleor_orders.changed,
                 connect=self.saleor.connect_given,
             ),
             "shopify": Platform(
@@ -247,6 +269,7 @@ class Services:
                 product_facts=self._shopify_facts,
                 order=self._shopify_order,
                 placed=self._shopify_placed,
+                changed=self._shopify_changed,
                 connect=self._shopify_given,
                 visits=self._shopify_visits,
             ),
@@ -292,14 +315,19 @@ class Services:
         return self._shopify[2].visits(store, order_keys, budget) if self._shopify else {}
 
     def _shopify_placed(self, store: Store, period: Period) -> Placed:
+        return self._shopify_listing().placed(store, period)
+
+    def _shopify_changed(self, store: Store, since: datetime, until: datetime) -> Iterator[ChangedPage]:
+        return self._shopify_listing().changed(store, since, until)
+
+    def _shopify_listing(self) -> ShopifyPlaced:
         if self._shopify is None or self.config.shopify is None:
             raise Unlisted("Shopify is switched off: set SHOPIFY_API_KEY and SHOPIFY_API_SECRET.")
         tokens, products, _orders = self._shopify
         # A page of orders takes Shopify longer than one order does, and nothing waits for it.
         shopify = self.config.shopify
         api = AdminApi(self.http, shopify)
-        placed = ShopifyPlaced(tokens, api, products, self.http, shopify, clock=self.clock)
-        return placed.placed(store, period)
+        return ShopifyPlaced(tokens, api, products, self.http, shopify, clock=self.clock)
 
     def connect(self, platform: str, domain: str, token: str | None) -> Store:
         """Connect a store on the operator's word. Raises ValueError and the platform's own faults."""

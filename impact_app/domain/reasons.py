@@ -74,6 +74,7 @@ class Reason(StrEnum):
     GAVE_UP = "gave_up"
     CONVERSION_INVALID = "conversion_invalid"
     PROGRAM_INVALID = "program_invalid"
+    DRIFTED = "drifted"
     # of a delivery, not of an order
     UNREADABLE_BODY = "unreadable_body"
     UNKNOWN_TOPIC = "unknown_topic"
@@ -324,6 +325,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         _A,
         "impact.com took the conversion, and could not book it under this campaign and event type.",
         "Correct them in the settings, or at impact.com and replay; it is sent again then.",
+        "merchant",
+    ),
+    Reason.DRIFTED: Explanation(
+        _A,
+        "impact.com holds something else than was reported.",
+        "It may be meant: somebody may have changed or reversed the action at impact.com. A replay sets it "
+        "to what the order is worth.",
         "merchant",
     ),
     Reason.UNREADABLE_BODY: Explanation(

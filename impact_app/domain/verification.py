@@ -24,6 +24,8 @@ class Finding(StrEnum):
     CREDITED = "credited"
     #: credited, and the action says something else than was reported
     DIFFERS = "differs"
+    #: credited, and held otherwise than reported for good: a person must look
+    DRIFTED = "drifted"
     #: no partner was involved
     NOT_CREDITED = "not_credited"
     #: a partner was involved, and the contract pays nothing for it
@@ -273,6 +275,8 @@ class ReadBack:
         """The reason of an order that is reported and unchanged, by what impact.com made of it."""
         if self.is_too_late:
             return Reason.TOO_LATE
+        if self.finding is Finding.DRIFTED:
+            return Reason.DRIFTED
         if self.finding in NOBODY_PAID:
             return Reason.NOT_CREDITED
         if self.finding is Finding.CONFIGURATION:
@@ -292,7 +296,7 @@ class ReadBack:
 
 def foremost(told: Sequence[ReadBack]) -> ReadBack | None:
     """Of what was told of an order's conversions the one that matters most; the first of equals."""
-    weights = {Reason.TOO_LATE: 1, Reason.PROGRAM_INVALID: 2, Reason.CONVERSION_INVALID: 2}
+    weights = {Reason.TOO_LATE: 1, Reason.PROGRAM_INVALID: 2, Reason.CONVERSION_INVALID: 2, Reason.DRIFTED: 2}
     return max(told, key=lambda one: weights.get(one.reason, 0), default=None)
 
 

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 #: In order of priority: reading comes first, since it is quick and tells everything else what to do;
 #: reading back and messages come last, since nobody waits for them.
-QUEUES = ("process", "sweep", "review", "deliver", "verify", "notify", "capture")
+QUEUES = ("process", "sweep", "review", "deliver", "verify", "notify", "capture", "reconcile")
 
 
 class Worker(SimpleWorker):
@@ -49,6 +49,8 @@ def work(config: Config, processes: int) -> None:
     connection = _connect(config)
     # Whatever a killed worker left is looked for at once instead of at the next full minute.
     Wake(connection).soon("sweep")
+    # So is whatever the platforms could not deliver while nothing was running.
+    Wake(connection).soon("reconcile")
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     pool = WorkerPool(
         [Queue(name, connection=connection) for name in QUEUES],

@@ -10,6 +10,7 @@ import structlog
 from impact_app.ledger.vault import Unreadable
 from impact_app.pipeline.forget import expire_bodies
 from impact_app.pipeline.promo_codes import refresh
+from impact_app.pipeline.reconcile import DAILY, HOURLY
 from impact_app.pipeline.sweep import sweep as sweep_line
 from impact_app.wiring import services
 
@@ -17,6 +18,9 @@ log = structlog.get_logger()
 
 #: One job works this long, then makes room for the other queues and is woken again.
 TURN = timedelta(seconds=20)
+
+#: A reconciliation may take this long, since it waits for two others' rate limits.
+RECONCILING = timedelta(minutes=8)
 
 #: A call due this soon is waited for within the job.
 SHORT_WAIT = timedelta(seconds=3)
@@ -136,11 +140,13 @@ def daily() -> None:
     except Unreadable as fault:
         log.error("secrets.not_renewed", fault=str(fault))  # noqa: TRY400 - the sentence says it all
     refresh(line.stores, line.impact, line.clock())
+    _reconcile(DAILY)
 
 
 def hourly() -> None:
     """Keep platform tokens alive that would run out unused; look for events that a platform has given up."""
     line = services()
+    line.wake.soon("reconcile")
     if line.saleor_missed.sweep():
         line.wake.soon("process")
     if line.config.shopify is not None:
@@ -156,6 +162,22 @@ def _come_back_for_clicks() -> None:
         line.wake.soon("review")
     else:
         line.wake.at("review", due)
+
+
+def reconcile() -> None:
+    """Look for orders nobody told us of, and hold the books of the last days against impact.com's."""
+    _reconcile(HOURLY)
+
+
+def _reconcile(reach: timedelta) -> None:
+    line = services()
+    line.wake.heard("reconcile")
+    reports = line.reconciler.run(reach=reach, until=line.clock() + RECONCILING)
+    line.wake.soon("deliver")
+    if any(one.is_unfinished for one in reports):
+        line.wake.soon("reconcile")
+    elif any(one.is_put_off for one in reports):
+        line.wake.at("reconcile", line.clock() + timedelta(minutes=2))
 
 
 def _come_back_for_steps() -> None:

@@ -15,6 +15,8 @@ from impact_app.ledger.tables import acts
 class Act(StrEnum):
     """What can be done by hand."""
 
+    #: not by hand: a state of an order that no delivery told of, found when the store was asked
+    FIND = "find"
     REPLAY = "replay"
     RESEND = "resend"
     TAKE_BACK = "take_back"

@@ -90,6 +90,8 @@ stores = sa.Table(
     sa.Column("connected_at", Utc, nullable=False),
     sa.Column("installed_at", Utc, nullable=False),
     sa.Column("uninstalled_at", Utc),
+    # the change up to which the platform's list of orders was looked through; NULL: never
+    sa.Column("reconciled_until", Utc),
     sa.UniqueConstraint("platform", "domain"),
 )
 
@@ -313,6 +315,8 @@ conversions = sa.Table(
     # from impact.com: the action as last listed; NULL: none known.
     #   action_amount, payout   decimals as text, exactly as told, both in action_currency
     #   locking_date            from then on nothing can be changed
+    #   repairs                 how often it was set right since impact.com last held what was reported
+    sa.Column("repairs", sa.Integer, nullable=False, server_default="0"),
     sa.Column("action_id", sa.String(64)),
     sa.Column("partner_id", sa.String(64)),
     sa.Column("partner_name", sa.String(255)),
@@ -443,6 +447,16 @@ products = sa.Table(
     sa.Column("product_type", sa.Text, nullable=False),
     sa.Column("category", sa.Text, nullable=False),
     sa.Column("looked_up_at", Utc, nullable=False),
+)
+
+#: How many orders a store says it has of each day (UTC), when it was last asked.
+balances = sa.Table(
+    "balances",
+    metadata,
+    sa.Column("store_id", _of("stores"), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("orders_there", sa.Integer, nullable=False),
+    sa.Column("counted_at", Utc, nullable=False),
 )
 
 #: What people did by hand; order_key NULL: to many orders at once, as the detail says.

@@ -146,7 +146,8 @@ class Checks:
             "finding": judgement.finding.value,
             "finding_detail": judgement.detail,
             "check_at": _again(one, judgement.finding, action, now),
-            **(_action_values(action) if action else {}),
+            **(action_values(action) if action else {}),
+            **({"repairs": 0} if judgement.finding is Finding.CREDITED else {}),
         }
         return self._write(one, values, now)
 
@@ -173,7 +174,7 @@ class Checks:
                         .where(orders.c.id == one.order_row_id)
                         .values(partner_name=values["partner_name"])
                     )
-                _tell_order(connection, one.order_row_id, now)
+                tell_order(connection, one.order_row_id, now)
         return bool(written.rowcount)
 
 
@@ -187,7 +188,7 @@ def _again(one: Due, finding: Finding, action: Action | None, now: datetime) -> 
     return next_look(one.checks + 1, one.accepted_at, now)
 
 
-def _action_values(action: Action) -> dict[str, Any]:
+def action_values(action: Action) -> dict[str, Any]:
     return {
         "action_id": action.id,
         "partner_id": action.partner_id,
@@ -200,7 +201,7 @@ def _action_values(action: Action) -> dict[str, Any]:
     }
 
 
-def _tell_order(connection: sa.Connection, row_id: int, now: datetime) -> None:
+def tell_order(connection: sa.Connection, row_id: int, now: datetime) -> None:
     told = foremost([one.read_back for one in order_rows.booked(connection, row_id)])
     current = connection.scalar(sa.select(orders.c.reason).where(orders.c.id == row_id))
     if told is None or current is None:

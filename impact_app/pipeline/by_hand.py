@@ -7,14 +7,15 @@ replay undoes it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from impact_app.domain.decisions import Decision
 from impact_app.domain.reasons import Reason, Verdict
-from impact_app.ledger import acts, orders, outbox
+from impact_app.domain.verification import Finding
+from impact_app.ledger import acts, orders, outbox, reconciliation
 from impact_app.ledger.acts import Act
 from impact_app.ledger.database import Database
 from impact_app.ledger.orders import Known
@@ -47,8 +48,8 @@ class ByHand:
         decision = Decision.TAKE_BACK_TEST if as_test else Decision.TAKE_BACK
 
         def decide(connection: sa.Connection, _store: Store, known: Known, _now: datetime) -> None:
-            if known.reported is None or known.reported.is_reversed:
-                raise Refused("Nothing of this order stands at impact.com, so there is nothing to take back.")
+            if known.reported is None:
+                raise Refused("Nothing of this order was reported, so there is nothing to take back.")
             orders.decide(connection, known.row_id, decision)
 
         return self._act(store_id, order_key, by, Act.TAKE_BACK, decide)
@@ -83,6 +84,7 @@ class ByHand:
             known = orders.lock(connection, store_id, order_key) if store is not None else None
             if store is None or known is None:
                 return False
+            known = _as_held(connection, store, known)
             change(connection, store, known, now)
             acts.record(connection, store_id, act, by, now, order_key=order_key)
             if act is Act.RESEND:
@@ -90,6 +92,16 @@ class ByHand:
                 orders.mark(connection, known.row_id, Verdict.WAITING, Reason.QUEUED, "", now)
                 return True
             return judge.again(connection, store, order_key, now, insist=act is Act.REPLAY)
+
+
+def _as_held(connection: sa.Connection, store: Store, known: Known) -> Known:
+    """The order, with what impact.com was found to hold otherwise taken as it is there."""
+    drifted = [one for one in known.conversions if one.read_back.finding is Finding.DRIFTED]
+    for one in drifted:
+        is_reversed = (one.read_back.state or "").upper() == "REVERSED"
+        held = replace(one.reported, items=(), is_reversed=True) if is_reversed else one.reported
+        reconciliation.go_on(connection, known.row_id, one.part, held)
+    return (orders.lock(connection, store.id, known.order.key) or known) if drifted else known
 
 
 def _undo(connection: sa.Connection, _store: Store, known: Known, _now: datetime) -> None:

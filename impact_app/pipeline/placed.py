@@ -16,13 +16,13 @@ from impact_app.domain.orders import Order
 from impact_app.http import Http
 from impact_app.ledger.stores import Store
 from impact_app.pipeline.fetch import sees_customers
-from impact_app.pipeline.process import Period, Placed, Unfetched, Unlisted, with_products
+from impact_app.pipeline.process import ChangedPage, Period, Placed, Unfetched, Unlisted, with_products
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.tokens import NeedsReauthorization, TokenKeeper
 from impact_app.stores.shopify.api import AdminApi
 from impact_app.stores.shopify.bulk import Exports
 from impact_app.stores.shopify.errors import ShopifyError
-from impact_app.stores.shopify.orders import count_placed, granted_scopes, placed_orders
+from impact_app.stores.shopify.orders import changed_orders, count_placed, granted_scopes, placed_orders
 from impact_app.stores.shopify.products import Ask
 from impact_app.stores.shopify.reading import read_order
 
@@ -75,6 +75,18 @@ class ShopifyPlaced:
             self._check_reach(ask, period)
             count = count_placed(ask, period.since, period.until)
         return Placed(count, self._orders(store, ask, period, in_bulk=count > BULK_ABOVE))
+
+    def changed(self, store: Store, since: datetime, until: datetime) -> Iterator[ChangedPage]:
+        """Every order that changed between two moments (both included), the oldest change first.
+
+        Raises `Unlisted`, also while pages are taken. Calls Shopify, so neither it nor taking the next page
+        may happen within a transaction.
+        """
+        ask = self._asker(store)
+        with _told_plainly():
+            for page in changed_orders(ask, since, until, sees_customers=sees_customers(store)):
+                read = self._filled(store, [_read(body) for body in page.orders], keep=True)
+                yield ChangedPage(tuple(read), page.cursor, page.greatest)
 
     def _orders(
         self, store: Store, ask: Ask, period: Period, *, in_bulk: bool

@@ -104,6 +104,20 @@ def no_visits(_store: Store, _keys: Sequence[str], _budget: float) -> Mapping[st
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedPage:
+    """One page of changed orders.
+
+    orders     as each stands now; `Unfetched` in place of one that cannot be read
+    cursor     where the next page begins; None on the last
+    greatest   the latest change seen on this page; None where it is empty
+    """
+
+    orders: tuple[Order | Unfetched, ...]
+    cursor: str | None
+    greatest: datetime | None
+
+
 class ProductFacts(Protocol):
     """What a platform's product look-up tells of one product."""
 
@@ -124,6 +138,8 @@ class Platform:
     placed          the orders of a period; raises `Unlisted`
     visits          the visits before orders, by order key, within so many seconds; what cannot be told
                     is left out; never raises
+    changed         the orders that changed between two moments, both included, the oldest change first; a
+                    page at a time; raises `Unlisted`
     connect         a store on the operator's word, by domain and perhaps a token; raises ValueError for a
                     domain that cannot be one, and what the platform's own faults are
     """
@@ -133,6 +149,7 @@ class Platform:
     product_facts: Callable[[Store, Sequence[str]], Mapping[str, ProductFacts]]
     order: Callable[[Store, str, float], Order]
     placed: Callable[[Store, Period], Placed]
+    changed: Callable[[Store, datetime, datetime], Iterator[ChangedPage]]
     connect: Callable[[str, str | None], Store]
     visits: Callable[[Store, Sequence[str], float], Mapping[str, Visits]] = no_visits
 

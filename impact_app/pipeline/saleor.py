@@ -20,7 +20,7 @@ from impact_app.domain.orders import Order
 from impact_app.ledger.inbox import Delivery, Inbox
 from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Unreadable as SecretUnreadable
-from impact_app.pipeline.process import Period, Placed, ProductFacts, Unfetched, Unlisted
+from impact_app.pipeline.process import ChangedPage, Period, Placed, ProductFacts, Unfetched, Unlisted
 from impact_app.stores.saleor.api import Ask, SaleorApi
 from impact_app.stores.saleor.documents import Version, read_version
 from impact_app.stores.saleor.errors import AppGone, InstallRefused, SaleorError, SaleorUnreachable
@@ -180,20 +180,6 @@ REST = timedelta(minutes=1)
 
 #: Seconds one question of a listing may take.
 PATIENCE = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedPage:
-    """One page of changed orders.
-
-    orders     as each stands now; `Unfetched` in place of one that cannot be read
-    cursor     where the next page begins; None on the last
-    greatest   the latest change seen on this page; None where it is empty
-    """
-
-    orders: tuple[Order | Unfetched, ...]
-    cursor: str | None
-    greatest: datetime | None
 
 
 class SaleorOrders:

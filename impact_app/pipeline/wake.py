@@ -13,7 +13,7 @@ from rq import Queue
 
 log = structlog.get_logger()
 
-Name = Literal["process", "deliver", "review", "sweep", "verify", "notify", "capture"]
+Name = Literal["process", "deliver", "review", "sweep", "verify", "notify", "capture", "reconcile"]
 
 #: While a wake-up waits in the queue, more of the same say nothing new; after this a lost one is replaced.
 _ENOUGH_SECONDS = 5

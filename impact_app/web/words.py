@@ -35,6 +35,7 @@ WORDS = {
     "gave_up": "Given up",
     "not_sent": "Not sent",
     "shadow": "Written down, not sent",
+    "find": "Found when the store was asked; no delivery told of it",
     "read_back": "Read back",
     "take_back": "Take back",
     "submit": "Report",

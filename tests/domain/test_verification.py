@@ -232,7 +232,8 @@ TOLD = ReadBack(
 def test_every_finding_gives_a_reported_order_its_reason(finding: Finding | None) -> None:
     reason = replace(TOLD, finding=finding).reason
     verdict = EXPLANATIONS[reason].verdict
-    assert verdict is (Verdict.ATTENTION if finding in NOT_BOOKED else Verdict.REPORTED)
+    needs_a_person = finding in NOT_BOOKED or finding is Finding.DRIFTED
+    assert verdict is (Verdict.ATTENTION if needs_a_person else Verdict.REPORTED)
     assert (reason is Reason.NOT_CREDITED) is (finding in NOBODY_PAID)
     assert (reason is Reason.CREDITED) is (finding in {Finding.CREDITED, Finding.DIFFERS})
     assert (reason is Reason.ACCEPTED) is (finding in {None, Finding.DUPLICATE})

@@ -116,6 +116,7 @@ def test_100_deliveries_are_one_wake_up_and_two_jobs(bench: Bench) -> None:
         "verify": 0,
         "notify": 0,
         "capture": 0,
+        "reconcile": 0,
     }
     assert _work(bench) == 2
     assert {bench.verdict(body) for body in bodies} == {("reported", "accepted")}
