@@ -342,7 +342,7 @@ def test_killed_before_any_commit_or_call_and_repeated_it_ends_the_same(past: Pa
     wait(bench)
     assert killed_everywhere(bench) >= 6
     bench.run()
-    missed = [past.sold("10.00", days_ago=0.1) for _ in range(4)]
+    missed = [past.sold("10.00", days_ago=0.005) for _ in range(4)]
     assert killed_everywhere(bench) >= 4
     bench.run()
     wait(bench)
