@@ -54,14 +54,16 @@ class ShopifyConfig:
 class SaleorConfig:
     """Which Saleors may install the app, and the secrets of webhooks that were made by hand.
 
-    hosts     names such as `shop.example.com` or `*.saleor.cloud`: https, public addresses only
-    origins   whole origins such as `http://127.0.0.1:8000`, taken as they are, private addresses too
+    hosts        names such as `shop.example.com` or `*.saleor.cloud`: https, public addresses only
+    origins      whole origins such as `http://127.0.0.1:8000`, taken as they are, private addresses too
+    dashboards   origins of dashboards that stand elsewhere than the API they belong to
     """
 
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
     webhook_secret: str | None
     webhook_secret_previous: str | None
+    dashboards: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -270,8 +272,8 @@ _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?",
 
 
 def _saleor(env: _Environment, report: _Report) -> SaleorConfig:
-    listed = re.split(r"[,\s]+", (env.text("SALEOR_ALLOWED_HOSTS") or "").lower())
-    entries = [entry.rstrip("/") for entry in listed if entry]
+    entries = _listed(env.text("SALEOR_ALLOWED_HOSTS"))
+    dashboards = _listed(env.text("SALEOR_DASHBOARD_ORIGINS"))
     origins = tuple(entry for entry in entries if "://" in entry)
     hosts = tuple(entry for entry in entries if "://" not in entry)
     wrong = [entry for entry in origins if not _is_origin(entry)]
@@ -281,8 +283,17 @@ def _saleor(env: _Environment, report: _Report) -> SaleorConfig:
             "SALEOR_ALLOWED_HOSTS takes hosts such as shop.example.com or *.saleor.cloud, and origins such "
             f"as http://127.0.0.1:8000, with commas between; one is {entry!r}."
         )
+    for entry in (one for one in dashboards if not _is_origin(one)):
+        report(
+            "SALEOR_DASHBOARD_ORIGINS takes origins such as https://dashboard.example.com with commas "
+            f"between; one is {entry!r}."
+        )
     return SaleorConfig(
-        hosts, origins, env.text("SALEOR_WEBHOOK_SECRET"), env.text("SALEOR_WEBHOOK_SECRET_PREVIOUS")
+        hosts,
+        origins,
+        env.text("SALEOR_WEBHOOK_SECRET"),
+        env.text("SALEOR_WEBHOOK_SECRET_PREVIOUS"),
+        tuple(dashboards),
     )
 
 
@@ -327,8 +338,7 @@ def _smtp(url: str, report: _Report) -> SplitResult | None:
 
 
 def _webhook_origins(env: _Environment, report: _Report) -> tuple[str, ...]:
-    listed = re.split(r"[,\s]+", env.text("WEBHOOK_ALLOWED_ORIGINS") or "")
-    entries = tuple(entry.lower().rstrip("/") for entry in listed if entry)
+    entries = tuple(_listed(env.text("WEBHOOK_ALLOWED_ORIGINS")))
     for entry in entries:
         if not _is_origin(entry):
             report(
@@ -336,6 +346,11 @@ def _webhook_origins(env: _Environment, report: _Report) -> tuple[str, ...]:
                 f"one is {entry!r}."
             )
     return entries
+
+
+def _listed(text: str | None) -> list[str]:
+    """What stands between commas or blanks, in small letters and without a slash at the end."""
+    return [entry.rstrip("/") for entry in re.split(r"[,\s]+", (text or "").lower()) if entry]
 
 
 def _is_origin(value: str) -> bool:

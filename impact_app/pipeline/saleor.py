@@ -33,6 +33,7 @@ from impact_app.stores.saleor.orders import (
     placed_orders,
 )
 from impact_app.stores.saleor.reading import MISSED, read_order
+from impact_app.stores.saleor.session import StaffSession, verify_user_token
 from impact_app.stores.saleor.signature import (
     BadSignature,
     Key,
@@ -41,6 +42,7 @@ from impact_app.stores.saleor.signature import (
     verify_hmac,
     verify_jws,
 )
+from impact_app.stores.sessions import SessionRefused
 
 log = structlog.get_logger()
 
@@ -138,6 +140,29 @@ class SaleorStores:
             verify_jws(body, signature, known.keys)
         except UnknownKey:
             verify_jws(body, signature, self._anew(domain, known))
+
+    def session(self, domain: str, token: str) -> tuple[Store, StaffSession]:
+        """The store at `domain`, and who of its staff a user's token proves.
+
+        Raises `SessionRefused`, also where no such Saleor is connected; `KeysUnavailable` as `verify` does.
+        """
+        store = self._stores.find(PLATFORM, domain)
+        known = self._known.get(domain) or self._read(domain)
+        if store is None or known is None or store.state != "connected":
+            raise SessionRefused("the Saleor it names is not connected here")
+        app_id, now = str(store.installation.get("app_id", "")), self._clock()
+
+        def proved_by(keys: Sequence[Key]) -> StaffSession:
+            return verify_user_token(token, keys, api_url=known.api_url, app_id=app_id, now=now)
+
+        try:
+            return store, proved_by(known.keys)
+        except UnknownKey:
+            keys = self._anew(domain, known)
+        try:
+            return store, proved_by(keys)
+        except UnknownKey as error:
+            raise SessionRefused(str(error)) from error
 
     def _read(self, domain: str) -> _Known | None:
         store = self._stores.find(PLATFORM, domain)

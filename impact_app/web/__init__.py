@@ -7,6 +7,7 @@ from datetime import timedelta
 from flask import Flask
 
 from impact_app.web import attention, orders, overview, rules, settings_page  # noqa: F401 - they add their routes to `pages`
+from impact_app.web.dashboard import saleor_session
 from impact_app.web.embedded import embedded
 from impact_app.web.errors import register_errors
 from impact_app.web.headers import register_headers
@@ -33,7 +34,9 @@ def register(app: Flask) -> None:
     register_language(app)
     register_words(app)
     app.jinja_env.globals["NAVIGATION"] = NAVIGATION
-    for blueprint in (webhooks, saleor, storefront, shopify_install, embedded, password, health):
+    doors = (embedded, saleor_session, password)
+    for blueprint in (webhooks, saleor, storefront, shopify_install, *doors, health):
         app.register_blueprint(blueprint)
     app.register_blueprint(pages, url_prefix="/stores/<int:store_id>")
     app.register_blueprint(pages, url_prefix="/shopify", name="embedded")
+    app.register_blueprint(pages, url_prefix="/saleor", name="dashboard")

@@ -1,8 +1,9 @@
 """Who may see which store: every page of a store asks here first, and gets the one store that was proved.
 
-    Shopify's admin   id_token (verified on each request)  -> shop -> store     no cookie
-                      a link's or a form's ticket          -> shop -> store     signed by us, short-lived
-    a browser         password -> session cookie           -> store id of the address
+    Shopify's admin     id_token (verified on each request)  -> shop -> store     no cookie
+                        a link's or a form's ticket          -> shop -> store     signed by us, short-lived
+    Saleor's dashboard  a user's token, then such tickets    -> shop -> store     see `dashboard.py`
+    a browser           password -> session cookie           -> store id of the address
 
 Every query after that takes the id of the proved store.
 """
@@ -22,8 +23,9 @@ from werkzeug.exceptions import HTTPException
 
 from impact_app.config import Config, ShopifyConfig
 from impact_app.ledger.stores import Store
+from impact_app.stores.sessions import SessionRefused
 from impact_app.stores.shopify.errors import GrantRefused, PlatformUnreachable
-from impact_app.stores.shopify.session import SessionRefused, verify_id_token
+from impact_app.stores.shopify.session import verify_id_token
 from impact_app.stores.shopify.shop import shop_domain
 from impact_app.web.csrf import check_form, form_token
 from impact_app.web.errors import AskAgain, sentence_of, wants_page
@@ -33,7 +35,7 @@ from impact_app.wiring import Services
 
 log = structlog.get_logger()
 
-Door = Literal["embedded", "password"]
+Door = Literal["embedded", "dashboard", "password"]
 
 #: The largest integer a database column holds; a larger number in an address names nothing.
 LARGEST_ID = 2**63 - 1
@@ -47,8 +49,9 @@ _HOST = re.compile(r"[A-Za-z0-9_=+/-]{1,300}")
 class Visit:
     """A proved visitor of one store. `link_values` go into every link, `form_values` into every form.
 
-    api_key   which app of Shopify's App Bridge speaks for; "" outside Shopify's admin
-    who       how this visitor stands in the record of what was done by hand
+    api_key         which app of Shopify's App Bridge speaks for; "" outside Shopify's admin
+    who             how this visitor stands in the record of what was done by hand
+    may_configure   whether settings may be changed
     """
 
     store: Store
@@ -57,6 +60,7 @@ class Visit:
     link_values: dict[str, str]
     form_values: dict[str, str]
     who: str
+    may_configure: bool = True
 
 
 def services() -> Services:
@@ -72,7 +76,7 @@ def password_visit(store_id: int) -> Visit:
     """Prove a visit by the session cookie, and by the form's CSRF token where something is changed."""
     if not is_signed_in():
         raise _sign_in()
-    if not _is_reading():
+    if not is_reading():
         check_form()
     store = services().stores.get(store_id) if store_id <= LARGEST_ID else None
     if store is None:
@@ -86,7 +90,7 @@ def embedded_visit() -> Visit:
     bearer = request.headers.get("Authorization", "")
     if bearer.lower().startswith("bearer "):
         return _by_id_token(bearer[7:].strip(), shopify)
-    if not _is_reading():
+    if not is_reading():
         return _by_ticket(request.form.get("ticket", ""), "form")
     if id_token := request.args.get("id_token"):
         return _by_id_token(id_token, shopify)
@@ -107,7 +111,8 @@ def _by_id_token(token: str, shopify: ShopifyConfig) -> Visit:
         log.info("session.refused", reason=refusal.reason)
         raise _ask_again(None) from refusal
     g.frame_shop = proved.shop
-    return _embedded(_connected(proved.shop, token), Holder(proved.shop, proved.user_id))
+    holder = Holder(proved.shop, proved.user_id, int(services().clock().timestamp()))
+    return _embedded(_connected(proved.shop, token), holder)
 
 
 def _connected(shop: str, id_token: str) -> Store:
@@ -128,7 +133,7 @@ def _connected(shop: str, id_token: str) -> Store:
 
 def _by_ticket(ticket: str, use: TicketUse) -> Visit:
     try:
-        holder = tickets().read(ticket, use, services().clock())
+        holder = tickets("shopify").read(ticket, use, services().clock())
     except TicketRefused as refusal:
         g.frame_shop = refusal.shop
         raise _ask_again(refusal.shop) from refusal
@@ -142,15 +147,11 @@ def _by_ticket(ticket: str, use: TicketUse) -> Visit:
 
 
 def _embedded(store: Store, holder: Holder) -> Visit:
-    now = services().clock()
-    links = {"ticket": tickets().issue(holder, "link", now)}
+    links, forms = tickets_for(holder, "shopify")
     # App Bridge finds the frame around it by `host`, which must therefore stay in the address.
     host = request.values.get("host", "")
     kept = {"host": host} if _HOST.fullmatch(host) else {}
-    g.locale = request.values.get("locale", "")
-    if g.locale:
-        kept["locale"] = language()
-    forms = {"ticket": tickets().issue(holder, "form", now)}
+    kept |= kept_language()
     who = f"Shopify user {holder.user_id}"
     return Visit(store, "embedded", shopify_config().api_key, {**links, **kept}, {**forms, **kept}, who)
 
@@ -159,7 +160,7 @@ def _ask_again(shop: str | None) -> HTTPException:
     """What to answer without a valid proof: a document goes to App Bridge for one, a script is told to."""
     if not wants_page() or "Authorization" in request.headers:
         return AskAgain()
-    if not _is_reading():
+    if not is_reading():
         return sentence_of(
             401,
             "This page was open for too long, so nothing was changed. Open the app again and repeat it.",
@@ -171,7 +172,7 @@ def _ask_again(shop: str | None) -> HTTPException:
             "Shopify's session tokens are not accepted. Check SHOPIFY_API_KEY and SHOPIFY_API_SECRET, and "
             "that the clock of this app's machine is right; then open the app again.",
         )
-    return _redirected(_bounce_address(shop))
+    return redirected(_bounce_address(shop))
 
 
 def _was_just_asked() -> bool:
@@ -193,12 +194,24 @@ def _bounce_address(shop: str | None) -> str:
     return f"{url_for('shopify_session.session_token')}?{urlencode({**kept, 'shopify-reload': wanted})}"
 
 
-def _redirected(address: str) -> HTTPException:
+def redirected(address: str) -> HTTPException:
     return HTTPException(response=redirect(address, 303))
 
 
-def tickets() -> Tickets:
-    return Tickets(services().config.secret_keys)
+def tickets(platform: str) -> Tickets:
+    return Tickets(services().config.secret_keys, platform)
+
+
+def tickets_for(holder: Holder, platform: str) -> tuple[dict[str, str], dict[str, str]]:
+    """What the links of a page carry, and what its forms do."""
+    made, now = tickets(platform), services().clock()
+    return {"ticket": made.issue(holder, "link", now)}, {"ticket": made.issue(holder, "form", now)}
+
+
+def kept_language() -> dict[str, str]:
+    """The language that the platform named, to go on with from page to page."""
+    g.locale = request.values.get("locale", "")
+    return {"locale": language()} if g.locale else {}
 
 
 def is_signed_in() -> bool:
@@ -227,12 +240,12 @@ def same_origin_path(text: str | None) -> str | None:
 
 
 def _sign_in() -> HTTPException:
-    if not _is_reading() or not wants_page():
+    if not is_reading() or not wants_page():
         return sentence_of(401, "You are not signed in. Open the first page and enter the admin password.")
-    return _redirected(url_for("password.front", next=request.full_path.rstrip("?")))
+    return redirected(url_for("password.front", next=request.full_path.rstrip("?")))
 
 
-def _is_reading() -> bool:
+def is_reading() -> bool:
     return request.method in ("GET", "HEAD")
 
 

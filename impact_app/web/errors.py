@@ -109,7 +109,9 @@ def _page(code: int, sentence: str) -> Response:
 
 
 def _first_page() -> str:
-    """Where to go from here, behind the same door; "" inside the admin while no shop is proved."""
+    """Where to go from here, behind the same door; "" inside a platform's frame while no store is known."""
+    if request.path.startswith("/saleor/"):
+        return str(g.get("first_page", ""))
     if not request.path.startswith("/shopify/"):
         return "/"
     shop = g.get("frame_shop")

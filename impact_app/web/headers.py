@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Flask, Response, g, request
 
 #: App Bridge must come from Shopify's own host; it is loaded inside Shopify's admin only.
@@ -20,7 +22,9 @@ def protect(answer: Response) -> Response:
     headers = answer.headers
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Content-Security-Policy", policy(g.get("frame_shop"), g.get("frame_admin", False)))
+    dashboards = g.get("frame_dashboards", ())
+    rules = dashboard_policy(dashboards) if dashboards else policy(g.get("frame_shop"), "frame_admin" in g)
+    headers.setdefault("Content-Security-Policy", rules)
     if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
     return answer
@@ -37,3 +41,8 @@ def policy(shop: str | None, in_admin: bool) -> str:
         asks = " ".join(["'self'", "https://*.shopify.com", *frames])
         rules += [f"script-src {_APP_BRIDGE}", f"connect-src {asks}"]
     return "; ".join(rules)
+
+
+def dashboard_policy(origins: Sequence[str]) -> str:
+    """No inline script, nothing from elsewhere, framed by the dashboards of the one Saleor alone."""
+    return "; ".join([*_OWN, "script-src 'self'", f"frame-ancestors {' '.join(origins)}"])

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, g, request
+from flask import Blueprint, abort, g, request
 
-from impact_app.web.access import embedded_visit, password_visit
+from impact_app.web.access import Visit, embedded_visit, is_reading, password_visit
+from impact_app.web.dashboard import dashboard_visit
 
-#: Registered twice: as `store` under /stores/<id> and as `embedded` under /shopify.
+#: Registered three times: `store` under /stores/<id>, `embedded` under /shopify, `dashboard` under /saleor.
 pages = Blueprint("store", __name__)
 
 #: The pages that every page links to, in order: the function's name and the title.
@@ -23,6 +24,9 @@ NAVIGATION = [
     ("rules", "Rules"),
     ("settings", "Settings"),
 ]
+
+#: What may be sent by whoever sees orders; anything else that changes something is configuration.
+ACTS_ON_ORDERS = ("do", "replay_group")
 
 _FORM_LIMIT = 64 * 1024
 
@@ -55,4 +59,16 @@ def _keep_store(_endpoint: str, values: dict[str, Any]) -> None:
 @pages.before_request
 def _prove() -> None:
     request.max_content_length = _FORM_LIMIT
-    g.visit = embedded_visit() if g.store_id is None else password_visit(g.store_id)
+    g.visit = _visit()
+    name = (request.endpoint or "").rpartition(".")[2]
+    if not is_reading() and not g.visit.may_configure and name not in ACTS_ON_ORDERS:
+        abort(
+            403,
+            "Your account may see orders. Changing settings takes the permission to manage apps.",
+        )
+
+
+def _visit() -> Visit:
+    if g.store_id is not None:
+        return password_visit(g.store_id)
+    return dashboard_visit() if request.blueprint == "dashboard" else embedded_visit()

@@ -21,6 +21,9 @@ from impact_app.config import read_config
 from impact_app.ledger.stores import Store, Tokens
 from impact_app.ledger.tables import attempts, deliveries, orders, steps
 from impact_app.simulator.network import RunningNetwork, running_network
+from impact_app.simulator.saleor.dashboard import user_token
+from impact_app.simulator.saleor.deliveries import APP_ID, VERSION
+from impact_app.simulator.saleor.server import PretendSaleor, running_saleor
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.store import PretendStore
 from impact_app.wiring import Services
@@ -109,6 +112,32 @@ def pretend(clock: FixedClock) -> PretendStore:
 def shopify(pretend: PretendStore) -> Iterator[RunningAdmin]:
     with running_admin(pretend) as running:
         yield running
+
+
+@pytest.fixture
+def saleor() -> Iterator[PretendSaleor]:
+    with running_saleor() as running:
+        yield running
+
+
+def connect_saleor(services: Services, shop: PretendSaleor) -> Store:
+    """Connect the pretend Saleor as an installation does."""
+    keys = [{name: key[name] for name in ("kid", "n", "e")} for key in shop.keys.jwks()["keys"]]
+    facts = {"api_url": shop.api_url, "app_id": APP_ID, "version": VERSION, "keys": keys}
+    return services.stores.connect(
+        "saleor", shop.domain, Tokens("offline", "t"), now=services.clock(), installation=facts
+    )
+
+
+def enter_dashboard(
+    client: FlaskClient, shop: PretendSaleor, clock: FixedClock, path: str = "/saleor/", **claims: Any
+) -> TestResponse:
+    """Open a page as Saleor's dashboard does, the user's token in hand; the page's own answer."""
+    token = user_token(shop, now=clock(), **claims)
+    sent = {"token": token, "saleorApiUrl": shop.api_url, "reload": path}
+    taken = client.post("/saleor/session-token", data=sent, headers=HTML)
+    assert taken.status_code == 303, taken.get_data(as_text=True)
+    return client.get(taken.headers["Location"], headers=HTML)
 
 
 @pytest.fixture

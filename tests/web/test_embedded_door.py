@@ -303,15 +303,17 @@ def test_the_ticket_of_a_store_that_is_gone_opens_nothing(
 
 def test_a_ticket_is_bound_to_use_time_and_key() -> None:
     clock = FixedClock()
-    holder = Holder("one.myshopify.com", "42")
-    ticket = Tickets(["old key"]).issue(holder, "form", clock())
+    holder = Holder("one.myshopify.com", "42", int(clock().timestamp()))
+    ticket = Tickets(["old key"], "shopify").issue(holder, "form", clock())
 
-    assert Tickets(["new key", "old key"]).read(ticket, "form", clock()) == holder
+    assert Tickets(["new key", "old key"], "shopify").read(ticket, "form", clock()) == holder
     for keys, use, later in ((["new key"], "form", 0), (["old key"], "link", 0), (["old key"], "form", 3601)):
         with pytest.raises(TicketRefused):
-            Tickets(keys).read(ticket, use, clock() + timedelta(seconds=later))  # type: ignore[arg-type]
+            Tickets(keys, "shopify").read(ticket, use, clock() + timedelta(seconds=later))  # type: ignore[arg-type]
     with pytest.raises(TicketRefused):
-        Tickets(["old key"]).read(ticket, "form", clock() - timedelta(minutes=2))
+        Tickets(["old key"], "shopify").read(ticket, "form", clock() - timedelta(minutes=2))
+    with pytest.raises(TicketRefused):
+        Tickets(["old key"], "saleor").read(ticket, "form", clock())
 
 
 @pytest.mark.parametrize(

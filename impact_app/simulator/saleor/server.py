@@ -23,6 +23,7 @@ from graphql import GraphQLSchema, build_schema, execute_sync, parse, validate
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from . import deliveries
+from .dashboard import dashboard_page
 from .keys import SigningKeys
 from .orders import Body, digits
 
@@ -49,7 +50,10 @@ class Fault:
 
 @dataclass
 class PretendSaleor:
-    """One Saleor: orders by id, checkouts' metadata by id, failed deliveries, what it was asked."""
+    """One Saleor: orders by id, checkouts' metadata by id, failed deliveries, what it was asked.
+
+    `staff` is what the user of its dashboard may do.
+    """
 
     version: str = deliveries.VERSION
     url: str = ""
@@ -62,6 +66,7 @@ class PretendSaleor:
     manifest: Body = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    staff: tuple[str, ...] = ("MANAGE_ORDERS", "MANAGE_APPS")
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
@@ -179,6 +184,11 @@ def create(shop: PretendSaleor) -> Flask:
         shop.calls.append(("jwks", ""))
         fault = shop.next_fault("jwks")
         return Response(fault.body, fault.status) if fault else jsonify(shop.keys.jwks())
+
+    @app.get("/dashboard/")
+    def dashboard() -> str:
+        """The dashboard's page of an app, or of what an extension of the app opens for an order."""
+        return dashboard_page(shop, request.args.get("open") or shop.manifest["appUrl"], request.args)
 
     @app.post("/graphql/")
     def graphql() -> Response:

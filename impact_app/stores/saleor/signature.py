@@ -17,7 +17,7 @@ from jwt.algorithms import RSAAlgorithm
 Key = Mapping[str, str]
 
 #: The only header members and values of a signature that Saleor makes (`typ` says nothing and is not asked).
-_ALGORITHM = "RS256"
+ALGORITHM = "RS256"
 
 #: The shortest modulus that RS256 allows (RFC 7518, 3.3), in bits.
 _LEAST_BITS = 2048
@@ -47,22 +47,20 @@ def read_keys(jwks: bytes) -> list[dict[str, str]]:
 
 def _is_signing_key(one: Mapping[str, Any]) -> bool:
     is_rsa = (
-        one.get("kty") == "RSA"
-        and one.get("use", "sig") == "sig"
-        and one.get("alg", _ALGORITHM) == _ALGORITHM
+        one.get("kty") == "RSA" and one.get("use", "sig") == "sig" and one.get("alg", ALGORITHM) == ALGORITHM
     )
     return is_rsa and all(isinstance(one.get(name), str) for name in ("kid", "n", "e"))
 
 
 def _key(one: Mapping[str, Any]) -> dict[str, str]:
     key = {name: str(one[name]) for name in ("kid", "n", "e")}
-    if _public(key).key_size < _LEAST_BITS:
+    if public_key(key).key_size < _LEAST_BITS:
         raise ValueError(f"The key has fewer than {_LEAST_BITS} bits.")
     return key
 
 
-def _public(key: Key) -> RSAPublicKey:
-    """Raises `ValueError`."""
+def public_key(key: Key) -> RSAPublicKey:
+    """A listed key, ready to check with. Raises `ValueError`."""
     return _made(key["n"], key["e"])
 
 
@@ -109,7 +107,7 @@ def verify_jws(body: bytes, given: str | None, keys: Sequence[Key]) -> None:
     if key is None:
         raise UnknownKey("The signature names a key that this Saleor does not list.")
     try:
-        jwt.api_jws.decode_complete(given, _public(key), algorithms=[_ALGORITHM], detached_payload=body)
+        jwt.api_jws.decode_complete(given, public_key(key), algorithms=[ALGORITHM], detached_payload=body)
     except (jwt.PyJWTError, ValueError):
         raise BadSignature("The signature is not over this body.") from None
 
@@ -124,7 +122,7 @@ def _checked_header(given: str) -> str:
         header = json.loads(base64.urlsafe_b64decode(padded))
     except (ValueError, RecursionError):
         raise BadSignature("The signature's header cannot be read.") from None
-    if not isinstance(header, dict) or header.get("alg") != _ALGORITHM:
+    if not isinstance(header, dict) or header.get("alg") != ALGORITHM:
         raise BadSignature("The signature is not made with RS256.")
     if header.get("crit") != ["b64"] or header.get("b64") is not False:
         raise BadSignature("The signature is not over the bytes of the body alone.")

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import jwt
 
 from impact_app.config import ShopifyConfig
+from impact_app.stores.sessions import SessionRefused, expiry
 from impact_app.stores.shopify.shop import shop_domain
-
-#: Shopify's clock and ours may differ by this much.
-LEEWAY_SECONDS = 10
-
-
-class SessionRefused(Exception):
-    """The token proves nothing; `reason` says why. App Bridge can fetch a new one."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -42,7 +32,7 @@ def verify_id_token(token: str | None, shopify: ShopifyConfig, now: datetime) ->
     claims = _signed_claims(token, shopify.secrets)
     if claims.get("aud") != shopify.api_key:
         raise SessionRefused("the session token is for another app")
-    expires_at = _expiry(claims, now.timestamp())
+    expires_at = expiry(claims, now.timestamp())
     return Session(_shop(claims), str(claims.get("sub", "")), expires_at)
 
 
@@ -60,26 +50,6 @@ def _signed_claims(token: str | None, secrets: tuple[str, ...]) -> Mapping[str, 
         except (jwt.PyJWTError, ValueError) as error:
             raise SessionRefused(f"the session token cannot be read ({type(error).__name__})") from None
     raise SessionRefused("the session token was not signed with this app's client secret")
-
-
-def _expiry(claims: Mapping[str, Any], now: float) -> datetime:
-    expires = _moment(claims, "exp")
-    # Each comparison must come out true: with "refuse if later" a NaN would pass.
-    if expires is None or not now < expires + LEEWAY_SECONDS:
-        raise SessionRefused("the session token has run out or has no end")
-    for name in ("nbf", "iat"):
-        if name in claims:
-            begins = _moment(claims, name)
-            if begins is None or not begins <= now + LEEWAY_SECONDS:
-                raise SessionRefused("the session token is not valid yet")
-    return datetime.fromtimestamp(expires, UTC)
-
-
-def _moment(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**33:
-        return None
-    return float(value)
 
 
 def _shop(claims: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from impact_app.simulator.shopify.oauth import id_token
 from impact_app.simulator.shopify.store import PretendStore
-from impact_app.stores.shopify.session import Session, SessionRefused, verify_id_token
+from impact_app.stores.sessions import SessionRefused
+from impact_app.stores.shopify.session import Session, verify_id_token
 from tests.stores.shopify.conftest import SECRET, FixedClock, shopify_config
 
 PREVIOUS = "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"
