@@ -21,8 +21,9 @@ from impact_app.config import read_config
 from impact_app.ledger.stores import Store, Tokens
 from impact_app.ledger.tables import attempts, deliveries, orders, steps
 from impact_app.simulator.network import RunningNetwork, running_network
+from impact_app.simulator.saleor import deliveries as saleor_deliveries
 from impact_app.simulator.saleor.dashboard import user_token
-from impact_app.simulator.saleor.deliveries import APP_ID, VERSION
+from impact_app.simulator.saleor.orders import OrderSpec, order
 from impact_app.simulator.saleor.server import PretendSaleor, running_saleor
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.store import PretendStore
@@ -123,7 +124,7 @@ def saleor() -> Iterator[PretendSaleor]:
 def connect_saleor(services: Services, shop: PretendSaleor) -> Store:
     """Connect the pretend Saleor as an installation does."""
     keys = [{name: key[name] for name in ("kid", "n", "e")} for key in shop.keys.jwks()["keys"]]
-    facts = {"api_url": shop.api_url, "app_id": APP_ID, "version": VERSION, "keys": keys}
+    facts = {"api_url": shop.api_url, "app_id": saleor_deliveries.APP_ID, "version": "3.23.28", "keys": keys}
     return services.stores.connect(
         "saleor", shop.domain, Tokens("offline", "t"), now=services.clock(), installation=facts
     )
@@ -138,6 +139,17 @@ def enter_dashboard(
     taken = client.post("/saleor/session-token", data=sent, headers=HTML)
     assert taken.status_code == 303, taken.get_data(as_text=True)
     return client.get(taken.headers["Location"], headers=HTML)
+
+
+def saleor_order(client: FlaskClient, services: Services, shop: PretendSaleor, **fields: Any) -> str:
+    """An order that arrived signed and was judged; its key."""
+    placed = services.clock() - timedelta(minutes=5)
+    body = order(OrderSpec(metadata=(("im_ref", "Click-1"),), created=placed, **fields))
+    raw = saleor_deliveries.encode(saleor_deliveries.event("order_fully_paid", body))
+    signed = saleor_deliveries.headers("order_fully_paid", shop.api_url, raw)
+    assert client.post("/saleor/webhooks", data=raw, headers=signed).status_code == 200
+    assert services.processor.drain(services.clock() + timedelta(minutes=1)) == 1
+    return str(body["id"])
 
 
 @pytest.fixture
