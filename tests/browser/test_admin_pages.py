@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -58,6 +59,11 @@ CONTRAST = """() => {
   }
   return poor;
 }"""
+
+#: axe-core, as `npm ci` brings it; `make test` runs that first.
+AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = """async () => (await axe.run()).violations
+  .map(one => one.id + ": " + one.nodes.map(node => node.html.slice(0, 120)).join(" | "))"""
 
 NAMELESS = """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
   .filter(box => !box.labels.length).map(box => box.name)"""
@@ -147,10 +153,15 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
     assert admin.services.stores.get(admin.store.id) == admin.store
 
     fill_account(page)
-    page.get_by_text("Clicks and promo codes").click()
-    page.get_by_label("Text field for all promo codes").fill("20")
     save(page)
     expect(page.get_by_role("status")).to_contain_text("Saved. impact.com accepts these credentials.")
+    page.get_by_role("link", name="Rules").click()
+    page.get_by_text("Clicks and promo codes").click()
+    page.get_by_label("Text field for all promo codes").fill("20")
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_role("heading", name="What these rules would change")).to_be_visible()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("Saved.")
     expect(page.get_by_label("Text field for all promo codes")).to_have_value("20")
     kept = admin.services.stores.get(admin.store.id)
     assert kept is not None
@@ -208,18 +219,15 @@ def test_every_page_fits_is_named_and_can_be_read(
     check(page)
     sign_in(page, admin)
     store = f"/stores/{admin.store.id}"
-    for path in (
-        "/",
-        f"{store}/orders",
-        f"{store}/orders?search=none",
-        f"{store}/orders/900",
-        f"{store}/settings",
-    ):
+    for path in ("/", *(f"{store}/{name}" for name in pages_to_look_at(admin))):
         page.goto(admin.url + path)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
         check(page)
+        keep_picture(page, path, width, scheme)
+    page.goto(f"{admin.url}{store}/rules")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     page.get_by_label("Text field for all promo codes").fill("0")
-    save(page)
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     check(page)
     # The browser reports the 422 of the last form itself.
@@ -234,6 +242,32 @@ def check(page: Page) -> None:
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate("document.documentElement.lang") == "en"
+    if AXE.exists():
+        page.evaluate(AXE.read_text())
+        assert page.evaluate(VIOLATIONS) == [], page.url
+
+
+def pages_to_look_at(admin: Admin) -> list[str]:
+    """Every page of a store that a link opens, from the routes themselves; and a search for nothing."""
+    app = create_app(admin.services)
+    adapter = app.url_map.bind("localhost")
+    values = {"store_id": admin.store.id, "order_key": "900", "act": "take_back"}
+    found = []
+    for rule in app.url_map.iter_rules():
+        is_page = rule.endpoint.startswith("store.") and "GET" in (rule.methods or ())
+        if is_page and not rule.rule.endswith((".csv", ".json")) and rule.arguments <= set(values):
+            chosen = {name: values[name] for name in rule.arguments}
+            found.append(adapter.build(rule.endpoint, chosen).removeprefix(f"/stores/{admin.store.id}/"))
+    assert len(found) >= 8
+    return [*sorted(found), "orders?search=none"]
+
+
+def keep_picture(page: Page, path: str, width: int, scheme: str) -> None:
+    """Leave a picture for people to look at, where `make test` is told a folder for them."""
+    folder = os.environ.get("PICTURES")
+    if folder:
+        name = path.strip("/").replace("/", "-").replace("?", "-") or "stores"
+        page.screenshot(path=Path(folder) / f"{name}-{width}-{scheme}.png", full_page=True)
 
 
 @dataclass(frozen=True)
