@@ -39,7 +39,7 @@ def policy(shop: str | None, in_admin: bool) -> str:
     rules = [*_OWN, f"frame-ancestors {' '.join(frames) if shop or in_admin else _NOBODY}"]
     if shop or in_admin:
         asks = " ".join(["'self'", "https://*.shopify.com", *frames])
-        rules += [f"script-src {_APP_BRIDGE}", f"connect-src {asks}"]
+        rules += [f"script-src 'self' {_APP_BRIDGE}", f"connect-src {asks}"]
     return "; ".join(rules)
 
 

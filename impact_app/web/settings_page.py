@@ -10,6 +10,7 @@ from flask_babel import gettext
 
 from impact_app.ledger.stores import Credentials, Store
 from impact_app.ledger.vault import Unreadable
+from impact_app.stores.shopify.storefront import EMBED
 from impact_app.transports.api.account import AccountCheck, check_account
 from impact_app.web.access import here, services
 from impact_app.web.pages import Notice, pages
@@ -85,8 +86,15 @@ def _not_saved(form: SettingsForm, sentence: str) -> tuple[str, int]:
 
 
 def _settings(form: SettingsForm, notice: Notice | None) -> str:
+    shopify = services().config.shopify if here().store.platform == "shopify" else None
     return render_template(
-        "settings.html", visit=here(), form=form, account_fields=ACCOUNT_FIELDS, notice=notice
+        "settings.html",
+        visit=here(),
+        form=form,
+        account_fields=ACCOUNT_FIELDS,
+        notice=notice,
+        api_key=shopify.api_key if shopify else "",
+        embed=EMBED,
     )
 
 

@@ -30,7 +30,9 @@ ACTORS = {
 WORDS = {
     "cart_attribute": "Cart attribute",
     "line_property": "Line item property",
+    "beacon": "Web pixel or storefront",
     "landing_url": "Landing page",
+    "stored_click": "The customer's earlier click",
     "in_flight": "Being sent",
     "gave_up": "Given up",
     "not_sent": "Not sent",

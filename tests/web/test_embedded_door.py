@@ -185,7 +185,7 @@ def test_the_page_of_app_bridge_does_nothing_but_load_it(client: FlaskClient, pr
         }
     ]
     assert ancestors(answer) == f"https://{pretend.domain} https://admin.shopify.com"
-    assert "script-src https://cdn.shopify.com;" in answer.headers["Content-Security-Policy"]
+    assert "script-src 'self' https://cdn.shopify.com;" in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

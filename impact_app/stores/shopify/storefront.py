@@ -24,6 +24,9 @@ from impact_app.stores.shopify.products import Ask
 #: Under this the app embed looks for its settings (extensions/click-capture/blocks/click_capture.liquid).
 NAMESPACE = "impact"
 
+#: The app embed's file in the theme extension, by which Shopify names it.
+EMBED = "click_capture"
+
 #: What a web pixel needs to be switched on.
 PIXEL_SCOPES = frozenset({"write_pixels", "read_customer_events"})
 
