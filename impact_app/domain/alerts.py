@@ -15,7 +15,7 @@ from math import sqrt
 
 from impact_app.domain.attention import Held
 from impact_app.domain.money import of_minor
-from impact_app.domain.overview import Overview
+from impact_app.domain.overview import Overview, Total
 from impact_app.domain.reasons import EXPLANATIONS, Reason
 
 
@@ -152,17 +152,9 @@ class Calm:
 Standing = Raised | Calm | None
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """So many orders, and what they are worth by currency in its smallest unit."""
-
-    orders: int
-    money: Mapping[str, int]
-
-    @property
-    def told(self) -> str:
-        """As "41 orders, 3,120.50 EUR"."""
-        return ", ".join((counted(self.orders), *amounts(self.money)))
+def told(total: Total) -> str:
+    """Orders and what they are worth, as "41 orders, 3,120.50 EUR"."""
+    return ", ".join((counted(total.orders), *amounts(total.money)))
 
 
 def counted(orders: int) -> str:
@@ -178,12 +170,12 @@ def amounts(money: Mapping[str, int]) -> list[str]:
 # Credentials
 
 
-def credentials(account_sid: str, held: Reason | None, waiting: Orders) -> Standing:
+def credentials(account_sid: str, held: Reason | None, waiting: Total) -> Standing:
     """Whether impact.com refuses an account: `held` says why, None that it does not."""
     if held is None:
         return Calm(Cause.CREDENTIALS, account_sid)
     why = EXPLANATIONS[held].happened
-    return Raised(Cause.CREDENTIALS, account_sid, f"{waiting.told} wait. {why}", waiting.told)
+    return Raised(Cause.CREDENTIALS, account_sid, f"{told(waiting)} wait. {why}", told(waiting))
 
 
 # Capture rate
@@ -221,12 +213,12 @@ def capture(recent: Overview, usual: Overview) -> Standing:
     spread = sqrt(pooled * (1 - pooled) * (1 / now.visits + 1 / before.visits))
     if lost < _FELL_BY or (before.rate - now.rate) < _SURPRISE * spread:
         return None
-    missing = Orders(*_missing(round((before.rate - now.rate) * now.visits), usual))
+    missing = Total(*_missing(round((before.rate - now.rate) * now.visits), usual))
     words = (
         f"Of the last {RECENT_DAYS} days' orders {now.rate:.1%} carry a click; usually {before.rate:.1%} do. "
-        f"About {missing.told} would have carried one and do not."
+        f"About {told(missing)} would have carried one and do not."
     )
-    return Raised(Cause.CAPTURE, "", words, f"about {missing.told}")
+    return Raised(Cause.CAPTURE, "", words, f"about {told(missing)}")
 
 
 def _missing(clicks: int, usual: Overview) -> tuple[int, dict[str, int]]:
@@ -242,7 +234,7 @@ def _missing(clicks: int, usual: Overview) -> tuple[int, dict[str, int]]:
 # The storefront's two switches
 
 
-def switched(cause: Cause, is_on: bool | None, lately: Orders) -> Standing:
+def switched(cause: Cause, is_on: bool | None, lately: Total) -> Standing:
     """Whether the embed or the pixel is on, None where that is not known.
 
     `lately`: the orders of seven days that carry a click.
@@ -252,15 +244,15 @@ def switched(cause: Cause, is_on: bool | None, lately: Orders) -> Standing:
     if is_on:
         return Calm(cause)
     words = (
-        f"In the last 7 days {lately.told} came with a click; such orders are not credited while it is off."
+        f"In the last 7 days {told(lately)} came with a click; such orders are not credited while it is off."
     )
-    return Raised(cause, "", words, lately.told)
+    return Raised(cause, "", words, told(lately))
 
 
 # Limits
 
 
-def near(cause: Cause, raised_for: Orders, not_calm_for: Orders) -> Standing:
+def near(cause: Cause, raised_for: Total, not_calm_for: Total) -> Standing:
     """Whether orders are too close to a limit.
 
     Two bars: `raised_for` are those within the nearer one; it is calm once none is within the farther one.
@@ -268,7 +260,7 @@ def near(cause: Cause, raised_for: Orders, not_calm_for: Orders) -> Standing:
     if raised_for.orders:
         left = {Cause.AGE_LIMIT: "the 88 days end", Cause.LOCKING: "impact.com locks them"}[cause]
         days = LIMITS[cause][0].days
-        return Raised(cause, "", f"{raised_for.told}: {left} within {days} days.", raised_for.told)
+        return Raised(cause, "", f"{told(raised_for)}: {left} within {days} days.", told(raised_for))
     return None if not_calm_for.orders else Calm(cause)
 
 
@@ -295,7 +287,7 @@ def attention(held: Iterable[Held]) -> list[Raised]:
     return [_group(reason, group) for reason, group in sorted(groups.items())]
 
 
-def of_reasons(held: Iterable[Held], reasons: set[Reason]) -> Orders:
+def of_reasons(held: Iterable[Held], reasons: set[Reason]) -> Total:
     """The orders that are held for one of these reasons."""
     return _together([one for one in held if one.reason in reasons])
 
@@ -305,15 +297,15 @@ def _group(reason: Reason, group: Sequence[Held]) -> Raised:
     details = list(dict.fromkeys(one.detail for one in group if one.detail))
     named = f" ({details[0]})" if len(details) == 1 else ""
     wait = "waits" if waiting.orders == 1 else "wait"
-    words = f"{waiting.told} {wait}: {explained.happened}{named} {explained.next}"
-    return Raised(Cause.ATTENTION, reason.value, words, waiting.told)
+    words = f"{told(waiting)} {wait}: {explained.happened}{named} {explained.next}"
+    return Raised(Cause.ATTENTION, reason.value, words, told(waiting))
 
 
-def _together(group: Sequence[Held]) -> Orders:
+def _together(group: Sequence[Held]) -> Total:
     money: dict[str, int] = {}
     for one in group:
         money[one.currency] = money.get(one.currency, 0) + one.net_minor
-    return Orders(sum(one.orders for one in group), dict(sorted(money.items())))
+    return Total(sum(one.orders for one in group), dict(sorted(money.items())))
 
 
 # Silence
@@ -336,7 +328,7 @@ _HOUR = timedelta(hours=1)
 #: How far back the history goes: the weeks, and the neighbour of their first hour.
 RHYTHM = RHYTHM_WEEKS * _WEEK + 2 * _HOUR
 #: So many orders that usually come within a silence make it too long.
-_EXPECTED = 10.0
+_EXPECTED = 12.0
 #: A store with few orders: so many times its longest silence, and at least so long.
 _LONGEST_TIMES, _LONGEST_LEAST = 2, timedelta(days=1)
 
@@ -347,14 +339,15 @@ def silence(
     """Whether nothing has arrived for too long, given the store's rhythm.
 
     `history` are the hours with orders of the four weeks up to `last`, the moment at which something last
-    arrived; None where nothing ever did. For each hour of the week the usual number of orders is the mean of
-    the same hour and its neighbours in the four weeks, the busiest of the four left out, so that one sale
-    does not count as usual. The silence is too long once ten orders would usually have come within it: were
-    they independent, that happens by chance once in 22,000 such silences (e^-10), and a quiet night adds
-    nothing. A store whose few orders take longer to add up to that has its silence held against the longest
-    of those weeks: too long is twice that, and at least a day. A store whose orders go back less than three
-    weeks, or with fewer than 50 of them, has no rhythm and is not alarmed. Whatever arrives after the alert
-    was raised ends it; the next needs another silence.
+    arrived; None where nothing ever did. For each hour of the week the usual number of orders is the mean
+    of that hour in the four weeks, the busiest left out so that one sale does not count as usual; or that of
+    the hour and its two neighbours, whichever is less, so that a shop that closes sharply is not missed. The
+    silence is too long once twelve orders would usually have come within it: were they independent, that
+    happens by chance once in 160,000 times between two orders (e^-12), and a quiet night adds nothing. A
+    store whose few orders take longer to add up to that has its silence held against the longest of those
+    weeks: too long is twice that, and at least a day. A store whose orders go back less than three weeks,
+    or with fewer than 50 of them, has no rhythm and is not alarmed. Whatever arrives after the alert was
+    raised ends it; the next needs another silence.
     """
     if last is None:
         return None
@@ -369,11 +362,11 @@ def silence(
         return None
     mean = {currency: units // orders for currency, units in _sums(history).items()}
     missed = max(1, round(expected))
-    usual = Orders(missed, {currency: units * missed for currency, units in mean.items()})
+    usual = Total(missed, {currency: units * missed for currency, units in mean.items()})
     words = (
-        f"Nothing has arrived since {last:%d %b %Y, %H:%M} UTC. Usually about {usual.told} would have come."
+        f"Nothing has arrived since {last:%d %b %Y, %H:%M} UTC. Usually about {told(usual)} would have come."
     )
-    return Raised(Cause.SILENCE, "", words, f"about {usual.told}")
+    return Raised(Cause.SILENCE, "", words, f"about {told(usual)}")
 
 
 def _expected(history: Sequence[Hour], last: datetime, now: datetime) -> float:
@@ -391,11 +384,14 @@ def _usual(counts: Mapping[datetime, int], hour: datetime, last: datetime) -> fl
     """The usual number of orders in an hour like this one: the weeks before, without the busiest."""
     while hour > last - _HOUR:
         hour -= _WEEK
-    weeks = [
-        sum(counts.get(hour - back * _WEEK + side * _HOUR, 0) for side in (-1, 0, 1)) / 3
-        for back in range(RHYTHM_WEEKS)
-    ]
-    return (sum(weeks) - max(weeks)) / (RHYTHM_WEEKS - 1)
+    back = [hour - weeks * _WEEK for weeks in range(RHYTHM_WEEKS)]
+    alone = [counts.get(at, 0) for at in back]
+    around = [sum(counts.get(at + side * _HOUR, 0) for side in (-1, 0, 1)) / 3 for at in back]
+    return min(_without_busiest(alone), _without_busiest(around))
+
+
+def _without_busiest(weeks: Sequence[float]) -> float:
+    return (sum(weeks) - max(weeks)) / (len(weeks) - 1)
 
 
 def _longest(history: Sequence[Hour]) -> timedelta:

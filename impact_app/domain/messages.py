@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from html import escape
 
-from impact_app.domain.alerts import CAUSES, Cause, amounts, counted
+from impact_app.domain.alerts import CAUSES, Cause, told
 from impact_app.domain.overview import Overview, Total
 from impact_app.domain.reasons import Verdict
 
@@ -36,11 +36,11 @@ DIGEST_HOUR = 6
 #: A digest looks back so many days at most, however long nothing was sent.
 _LONGEST = 7
 
-ACTS = {
+ACTORS = {
+    "nobody": "Nobody has to do anything.",
     "merchant": "It is for you to act.",
-    "operator": "It is for whoever runs the app to act.",
+    "operator": "It is for whoever runs this app to act.",
     "impact.com": "It is for impact.com to act.",
-    "nobody": "Nobody has to act.",
 }
 
 VERDICTS = {
@@ -53,17 +53,17 @@ VERDICTS = {
 
 def raised(shop: str, cause: Cause, words: str, link: str) -> Letter:
     """An alert has begun."""
-    told = CAUSES[cause]
-    text = f"{words}\n\n{told.meaning}\n{told.act} {ACTS[told.actor]}\n{told.ends}\n\n{link}\n"
-    return Letter(f"{shop}: {told.title}", text)
+    meant = CAUSES[cause]
+    text = f"{words}\n\n{meant.meaning}\n{meant.act} {ACTORS[meant.actor]}\n{meant.ends}\n\n{link}\n"
+    return Letter(f"{shop}: {meant.title}", text)
 
 
 def over(shop: str, cause: Cause, words: str, since: datetime, until: datetime, link: str) -> Letter:
     """An alert is over."""
-    told = CAUSES[cause]
+    meant = CAUSES[cause]
     lasted = f"It began on {since:%d %b %Y, %H:%M} UTC and was over by {until:%d %b, %H:%M}."
     text = f"{lasted} Last it was said:\n{words}\n\n{link}\n"
-    return Letter(f"{shop}: over: {told.title}", text)
+    return Letter(f"{shop}: over: {meant.title}", text)
 
 
 def trial(shop: str, link: str) -> Letter:
@@ -106,15 +106,15 @@ def digest(
     """The figures of some days: orders and money by verdict and by partner, and what alerts are open."""
     days = _days(found.first, found.last)
     sections = [
-        ("Orders", [("all", _told(found.all)), *_by_verdict(found)]),
-        ("Partners", [(name, _told(total)) for name, total in partners] or [("none", "")]),
+        ("Orders", [("all", told(found.all)), *_by_verdict(found)]),
+        ("Partners", [(name, told(total)) for name, total in partners] or [("none", "")]),
         ("Open alerts", [(words, "") for words in alerts] or [("none", "")]),
     ]
     return Letter(f"{shop}: {days}", _text(days, sections, link), _html(f"{shop}, {days}", sections, link))
 
 
 def _by_verdict(found: Overview) -> list[tuple[str, str]]:
-    return [(VERDICTS[verdict], _told(total)) for verdict, total in found.verdicts().items()]
+    return [(VERDICTS[verdict], told(total)) for verdict, total in found.verdicts().items()]
 
 
 _Sections = Sequence[tuple[str, Sequence[tuple[str, str]]]]
@@ -137,10 +137,6 @@ def _html(title: str, sections: _Sections, link: str) -> str:
         parts.append(f'<h2>{escape(name)}</h2><table cellpadding="4">{cells}</table>')
     parts.append(f'<p><a href="{escape(link)}">{escape(link)}</a></p>')
     return f'<!doctype html><html lang="en"><body>{"".join(parts)}</body></html>'
-
-
-def _told(total: Total) -> str:
-    return ", ".join((counted(total.orders), *amounts(total.money)))
 
 
 def _days(first: date, last: date) -> str:

@@ -69,6 +69,10 @@ class Overview:
     def all(self) -> Total:
         return _total(self.counts)
 
+    @property
+    def with_click(self) -> Total:
+        return _total(one for one in self.counts if one.carrier)
+
     def verdicts(self, day: date | None = None) -> dict[Verdict, Total]:
         """Each verdict's orders, of one day or of all."""
         of_day = [one for one in self.counts if day is None or one.day == day]

@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from impact_app.domain.alerts import Hour, Orders
+from impact_app.domain.alerts import Hour
+from impact_app.domain.overview import Total
 from impact_app.domain.reasons import Reason, Verdict
 from impact_app.ledger.database import Database
 from impact_app.ledger.outbox import held_reason
@@ -29,12 +30,12 @@ class Watch:
         with self._database.read() as connection:
             return held_reason(connection, account_sid)
 
-    def growing_old(self, store_id: int, since: datetime, until: datetime) -> Orders:
+    def growing_old(self, store_id: int, since: datetime, until: datetime) -> Total:
         """Orders placed in this time that are not reported, and wait or are held up."""
         reported = sa.exists().where(conversions.c.order_row_id == orders.c.id)
         return self._orders(store_id, orders.c.placed_at.between(since, until), sa.not_(reported))
 
-    def being_locked(self, store_id: int, since: datetime, until: datetime) -> Orders:
+    def being_locked(self, store_id: int, since: datetime, until: datetime) -> Total:
         """Reported orders whose change waits or is held up, and that are locked in this time."""
         locked = sa.exists().where(
             conversions.c.order_row_id == orders.c.id, conversions.c.locking_date.between(since, until)
@@ -74,7 +75,7 @@ class Watch:
             return sa.func.strftime("%Y-%m-%d %H:00:00", orders.c.placed_at, type_=sa.Text)
         return sa.func.date_trunc("hour", orders.c.placed_at, "UTC", type_=sa.DateTime(timezone=True))
 
-    def _orders(self, store_id: int, *where: sa.ColumnElement[bool]) -> Orders:
+    def _orders(self, store_id: int, *where: sa.ColumnElement[bool]) -> Total:
         query = (
             sa.select(orders.c.currency, *_counted())
             .where(orders.c.store_id == store_id, _UNSENT, *where)
@@ -82,7 +83,7 @@ class Watch:
             .order_by(orders.c.currency)
         )
         with self._database.read() as connection:
-            return Orders(*_added(list(connection.execute(query))))
+            return Total(*_added(list(connection.execute(query))))
 
 
 def _counted() -> tuple[sa.ColumnElement[Any], ...]:

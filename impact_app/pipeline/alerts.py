@@ -103,10 +103,17 @@ class Watcher:
             waiting = decide.of_reasons(held, _REFUSALS)
             yield decide.credentials(store.account_sid, watch.held_reason(store.account_sid), waiting)
         yield from decide.attention(held)
+        yield from self._switches(store, now.date())
         yield self._capture(store, _since(known, Cause.CAPTURE), now.date())
         yield _near_age(watch, store, now)
         yield _near_locking(watch, store, now)
         yield _silence(watch, store, _since(known, Cause.SILENCE), now)
+
+    def _switches(self, store: Store, today: date) -> Iterable[Standing]:
+        pixel = None if store.capture_checked_at is None else store.pixel_id is not None
+        known = {Cause.EMBED: store.installation.get("embed_on"), Cause.PIXEL: pixel}
+        found = self.overviews.of(store.id, today - 6 * _DAY, today)
+        return [decide.switched(cause, is_on, found.with_click) for cause, is_on in known.items()]
 
     def _capture(self, store: Store, raised_at: datetime | None, today: date) -> Standing:
         recent = self.overviews.of(store.id, today - (decide.RECENT_DAYS - 1) * _DAY, today)

@@ -18,15 +18,18 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+from impact_app.domain.alerts import CAUSES
+from impact_app.domain.messages import ACTORS
 from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RULES
+from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
 from impact_app.web.pages import NAVIGATION
 from impact_app.web.rules_form import GROUPS
 from impact_app.web.settings import ACCOUNT_FIELDS
-from impact_app.web.words import ACTORS, KINDS, VERDICTS, WORDS
+from impact_app.web.words import KINDS, VERDICTS, WORDS
 
 _APP = Path(__file__).resolve().parents[1]
 FOLDER = _APP / "translations"
@@ -64,13 +67,17 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         )
     for one in ACCOUNT_FIELDS:
         yield from (("settings", text) for text in (one.title, one.help, one.wrong))
+    for meaning in CAUSES.values():
+        yield from (("alerts", text) for text in (meaning.title, meaning.meaning, meaning.act, meaning.ends))
+    for box in CHANNEL_FIELDS:
+        yield from (("alerts", text) for text in (box.title, box.help, box.wrong))
     yield from (("settings", title) for title, _ in GROUPS)
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):
         yield "errors", text
     for doing in DOINGS.values():
         yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
-    for table in (VERDICTS, ACTORS, WORDS, KINDS):
+    for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS):
         yield from (("words", text) for text in table.values())
 
 

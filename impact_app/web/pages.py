@@ -21,6 +21,7 @@ NAVIGATION = [
     ("overview", "Overview"),
     ("orders", "Orders"),
     ("attention", "Attention"),
+    ("alerts", "Alerts"),
     ("rules", "Rules"),
     ("settings", "Settings"),
 ]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from flask import Flask
 from flask_babel import format_date, format_datetime, format_decimal, gettext
 
+from impact_app.domain.messages import ACTORS
 from impact_app.domain.money import exponent, of_minor
 from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
 from impact_app.domain.remap import Kind
@@ -18,13 +19,6 @@ VERDICTS: dict[str, str] = {
     Verdict.WAITING: "Waiting",
     Verdict.WITHHELD: "Not reported",
     Verdict.ATTENTION: "Needs attention",
-}
-
-ACTORS = {
-    "nobody": "Nobody has to do anything.",
-    "merchant": "It is for you to act.",
-    "operator": "It is for whoever runs this app to act.",
-    "impact.com": "It is for impact.com to act.",
 }
 
 WORDS = {

@@ -9,6 +9,9 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
+from impact_app.domain.alerts import Cause
+from impact_app.domain.messages import Digest
+from impact_app.ledger.alerts import raise_
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import metadata
 from impact_app.simulator.network import RunningNetwork
@@ -17,7 +20,15 @@ from impact_app.simulator.shopify.store import PretendStore
 from impact_app.wiring import Services
 from tests.web.conftest import HTML, SID, add_delivery, add_order, add_step, page_of
 
-THEIRS = ("two.myshopify.com", "THEIR-KEY", "THEIR-NUMBER", "THEIR-CLICK", "their-event")
+THEIRS = (
+    "two.myshopify.com",
+    "THEIR-KEY",
+    "THEIR-NUMBER",
+    "THEIR-CLICK",
+    "their-event",
+    "their@two.test",
+    "THEIR-ALERT",
+)
 
 
 @pytest.fixture
@@ -32,6 +43,9 @@ def theirs(services: Services, other: Store) -> Store:
     )
     add_step(services, other, order_id)
     add_delivery(services, other, order_key="THEIR-KEY")
+    services.channels.save(other.id, ["their@two.test"], "https://hooks.test/T1", Digest.DAILY, None)
+    with services.database.write() as connection:
+        raise_(connection, other.id, Cause.DRIFT, "", "THEIR-ALERT", "", services.clock())
     return other
 
 
@@ -50,6 +64,9 @@ def everything(services: Services) -> dict[str, list[Any]]:
         }
 
 
+#: What no form takes.
+WRONG = {"account_sid": "IR 1", "rule.send": "?", "digest": "?"}
+
 #: Every page of a store, with what its visitor gets who asks for another store's order or table.
 #: A page that is added without standing here fails the tests below.
 PAGES = {
@@ -63,6 +80,9 @@ PAGES = {
     ("POST", "do"): 404,
     ("GET", "attention"): 200,
     ("POST", "replay_group"): 404,
+    ("GET", "alerts"): 200,
+    ("POST", "save_channels"): 422,
+    ("POST", "send_test"): 422,
     ("GET", "rules"): 200,
     ("POST", "save_rules"): 422,
     ("POST", "restore_rules"): 404,
@@ -103,7 +123,9 @@ def test_every_page_of_the_admin_shows_and_changes_only_the_proved_shop(
                 path,
                 method=method,
                 query_string={**named, "search": "THEIR-CLICK"},
-                data={**named, "account_sid": "IR 1", "rule.send": "?"} if method == "POST" else None,
+                data={**named, "account_sid": "IR 1", "rule.send": "?", "digest": "?"}
+                if method == "POST"
+                else None,
                 headers={**HTML, "Authorization": f"Bearer {id_token(pretend)}"},
             )
             assert answer.status_code == PAGES[method, name], (method, name)
