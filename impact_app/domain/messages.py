@@ -51,19 +51,28 @@ VERDICTS = {
 }
 
 
-def raised(shop: str, cause: Cause, words: str, link: str) -> Letter:
-    """An alert has begun."""
+def raised(shop: str, cause: Cause, said: Sequence[str], link: str) -> Letter:
+    """An alert has begun; what is said of it, a sentence for each of its subjects."""
     meant = CAUSES[cause]
-    text = f"{words}\n\n{meant.meaning}\n{meant.act} {ACTORS[meant.actor]}\n{meant.ends}\n\n{link}\n"
+    act = f"{meant.act} {ACTORS[meant.actor]}"
+    text = "\n".join([*said, "", meant.meaning, act, meant.ends, "", link, ""])
     return Letter(f"{shop}: {meant.title}", text)
 
 
-def over(shop: str, cause: Cause, words: str, since: datetime, until: datetime, link: str) -> Letter:
-    """An alert is over."""
-    meant = CAUSES[cause]
-    lasted = f"It began on {since:%d %b %Y, %H:%M} UTC and was over by {until:%d %b, %H:%M}."
-    text = f"{lasted} Last it was said:\n{words}\n\n{link}\n"
-    return Letter(f"{shop}: over: {meant.title}", text)
+def over(shop: str, cause: Cause, said: Sequence[str], link: str) -> Letter:
+    """An alert is over; what was said of it, a sentence for each of its subjects."""
+    text = "\n".join(["This is over:", *said, "", link, ""])
+    return Letter(f"{shop}: over: {CAUSES[cause].title}", text)
+
+
+def sentence(words: str, money: str) -> str:
+    """What an alert says, with its money where the words do not tell it."""
+    return words if not money or money in words else f"{words} ({money})"
+
+
+def lasted(said: str, since: datetime, until: datetime) -> str:
+    """The same of an alert that is over."""
+    return f"{said} It began on {since:%d %b %Y, %H:%M} UTC and was over by {until:%d %b, %H:%M}."
 
 
 def trial(shop: str, link: str) -> Letter:

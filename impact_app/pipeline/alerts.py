@@ -129,10 +129,9 @@ class Watcher:
             if not begun and not ended:
                 return
             to, link = self.channels.of_in(connection, store.id).destinations, self.link(store)
-            letters = [words.raised(store.domain, one.cause, one.words, link) for one in begun]
-            letters += [
-                words.over(store.domain, one.cause, one.words, one.raised_at, one.over_at or now, link)
-                for one in ended
+            letters = [
+                *(words.raised(store.domain, cause, said, link) for cause, said in _by_cause(begun)),
+                *(words.over(store.domain, cause, said, link) for cause, said in _by_cause(ended)),
             ]
             for letter in letters:
                 queue(connection, store.id, to, letter, now)
@@ -152,9 +151,23 @@ class Watcher:
             (share.name, Total(share.orders, {share.currency: share.net_minor}))
             for share in self.overviews.partners(store.id, first, last)
         ]
-        lasting = [f"{CAUSES[one.cause].title}: {one.words}" for one in Alerts(self.database).open(store.id)]
+        lasting = [
+            f"{CAUSES[one.cause].title}: {words.sentence(one.words, one.money)}"
+            for one in Alerts(self.database).open(store.id)
+        ]
         found = self.overviews.of(store.id, first, last)
         return words.digest(store.domain, found, partners, lasting, self.link(store))
+
+
+def _by_cause(told: Iterable[Alert]) -> Iterable[tuple[Cause, list[str]]]:
+    """What there is to say of each cause, in one message however many subjects it has."""
+    found: dict[Cause, list[str]] = {}
+    for one in told:
+        said = words.sentence(one.words, one.money)
+        if one.over_at is not None:
+            said = words.lasted(said, one.raised_at, one.over_at)
+        found.setdefault(one.cause, []).append(said)
+    return found.items()
 
 
 def _end(connection: sa.Connection, one: Alert, now: datetime) -> None:

@@ -6,7 +6,7 @@ import structlog
 from flask import render_template, request
 
 from impact_app.domain.alerts import CAUSES
-from impact_app.domain.messages import Digest, told_before, trial
+from impact_app.domain.messages import Digest, sentence, told_before, trial
 from impact_app.ledger.channels import Settings
 from impact_app.pipeline.messages import NotSent
 from impact_app.web.access import here, services
@@ -78,6 +78,7 @@ def _alerts(form: ChannelsForm, notice: Notice | None, came: list[tuple[str, str
         notice=notice,
         came=came,
         meanings=CAUSES,
+        sentence=sentence,
         open=line.alerts.open(store.id),
         ended=line.alerts.ended(store.id),
         form=form,
