@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from impact_app.http import ANSWER_LIMIT, KEPT_LIMIT, Http, NoAnswer, NotConnected, redacted
+from impact_app.http import ANSWER_LIMIT, KEPT_LIMIT, Http, NoAnswer, NotConnected, PrivateAddress, redacted
 
 Conversation = Callable[[socket.socket], None]
 
@@ -101,6 +101,22 @@ def test_an_answer_comes_with_lower_case_header_names() -> None:
 
 
 # certainly not arrived
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]"])
+def test_a_private_address_is_not_called_where_strangers_choose_it(host: str) -> None:
+    listener = Listener(
+        lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    )
+    url = listener.url.replace("127.0.0.1", host)
+    try:
+        for scheme in ("http", "https"):
+            with pytest.raises(PrivateAddress, match="private address"):
+                Http(public_only=True).request("POST", url.replace("http", scheme), headers={}, body=b"{}")
+        assert (listener.connections, listener.received) == (0, b"")
+        assert Http().request("POST", listener.url, headers={}, body=b"{}").status == 200
+    finally:
+        listener.close()
 
 
 def test_a_closed_port_is_not_connected() -> None:

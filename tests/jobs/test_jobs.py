@@ -15,9 +15,10 @@ from rq.registry import FailedJobRegistry, ScheduledJobRegistry
 from rq.worker import SimpleWorker
 
 from impact_app import wiring
+from impact_app.domain.messages import Digest
 from impact_app.jobs import tasks
 from impact_app.jobs.run import QUEUES
-from impact_app.ledger.tables import conversions, deliveries, steps, stores
+from impact_app.ledger.tables import conversions, deliveries, messages, steps, stores
 from impact_app.pipeline.wake import Name, Wake
 from impact_app.simulator.network import PromoCode, RunningNetwork, Setup, fault, running_network
 from impact_app.simulator.saleor.server import running_saleor
@@ -290,3 +291,22 @@ def test_the_hourly_job_runs_with_stores_that_have_no_token(bench: Bench) -> Non
     bench.connect()
     tasks.hourly()
     assert bench.count(stores) == 1
+
+
+def test_the_watch_raises_alerts_and_wakes_whoever_sends_them(bench: Bench) -> None:
+    """Without a mail server the message waits; the sweep finds it, and the next try is scheduled."""
+    store = bench.connect()
+    bench.line.channels.save(store.id, ["ann@shop.test"], None, Digest.NONE, None)
+    bench.network.faults.script("400")
+    bench.pay()
+    bench.run()
+    bench.line.redis.flushdb()
+    tasks.watch()
+    assert _queued(bench, "notify") == 1
+    bench.line.redis.flushdb()
+    tasks.sweep()
+    assert _queued(bench, "notify") == 1
+    tasks.notify()
+    (row,) = bench.rows(messages)
+    assert (row.state, row.tries) == ("pending", 1)
+    assert ScheduledJobRegistry("notify", connection=bench.line.redis).count == 1  # type: ignore[no-untyped-call]

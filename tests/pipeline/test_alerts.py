@@ -18,7 +18,7 @@ from impact_app.domain.messages import Digest
 from impact_app.ledger import alerts as alert_rows
 from impact_app.ledger.messages import LEASE
 from impact_app.ledger.stores import Store
-from impact_app.ledger.tables import alerts, channels, conversions, deliveries, messages, orders
+from impact_app.ledger.tables import alerts, channels, conversions, deliveries, messages, orders, stores
 from impact_app.wiring import Services
 from tests.line import OTHER_SHOP, SHOP, Bench, Clock, both_databases
 from tests.recipients import Hook, Mailbox, mail_server, text_of, webhook
@@ -287,6 +287,28 @@ def test_a_fallen_capture_rate_is_told_and_its_return(bench: Bench, mailbox: Mai
     back = [bench.clock() - timedelta(days=ago) for ago in (0, 1, 2) for _ in range(20)]
     fill(bench, store, back, **with_click)
     assert look(bench) == 1
+    assert causes(bench, store) == []
+
+
+@both_databases
+def test_embed_and_pixel_are_told_of_once_they_are_known_to_be_off(bench: Bench, mailbox: Mailbox) -> None:
+    store = bench.connect()
+    tell(bench, store, ANN)
+    fill(bench, store, [bench.clock()] * 3, carrier="cart_attribute", verdict="reported", reason="accepted")
+    assert look(bench) == 0
+
+    def switch(*, is_on: bool) -> None:
+        known = {"capture_checked_at": bench.clock(), "pixel_id": "1" if is_on else None}
+        with bench.line.database.write() as connection:
+            connection.execute(stores.update().values(installation={"embed_on": is_on}, **known))
+
+    switch(is_on=False)
+    assert look(bench) == 2
+    # three orders of 50.00
+    assert all("3 orders, 150.00 EUR came with a click" in text_of(mail) for mail in mailbox.mails)
+    assert look(bench) == 0
+    switch(is_on=True)
+    assert look(bench) == 2
     assert causes(bench, store) == []
 
 
