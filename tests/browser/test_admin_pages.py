@@ -16,6 +16,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from impact_app import create_app
 from impact_app.config import read_config
+from impact_app.domain.alerts import Cause
+from impact_app.domain.messages import Digest
+from impact_app.ledger.alerts import raise_
 from impact_app.ledger.stores import Store, Tokens
 from impact_app.simulator.network import running_network
 from impact_app.simulator.shopify.oauth import id_token, launch_query
@@ -204,6 +207,10 @@ def test_every_page_fits_is_named_and_can_be_read(
     )
     step_id = add_step(admin.services, admin.store, order_id, state="rejected")
     add_attempt(admin.services, step_id, answer="x" * 500, detail="y" * 300)
+    admin.services.channels.save(admin.store.id, ["ann@shop.test"], "https://a.test/x", Digest.DAILY, None)
+    with admin.services.database.write() as connection:
+        raise_(connection, admin.store.id, Cause.DRIFT, "", "z" * 300, "3 orders", admin.clock())
+    admin.services.watcher.announce()
     for n in range(3):
         domain = f"{'long-' * 10}{n}.myshopify.com"
         admin.services.stores.connect("shopify", domain, None, now=admin.clock())
