@@ -97,6 +97,17 @@ def embedded_visit() -> Visit:
     return _by_ticket(request.args.get("ticket", ""), "link")
 
 
+def page_address(visit: Visit, path: str) -> str:
+    """Where a person opens a page of this visit from elsewhere: Shopify's admin, or the app itself.
+
+    Shopify's admin puts the page's whole path behind the app's name.
+    """
+    if visit.door != "embedded":
+        return f"{services().config.app_url}{path}"
+    name = visit.store.domain.removesuffix(".myshopify.com")
+    return f"https://admin.shopify.com/store/{name}/apps/{visit.api_key}{path}"
+
+
 def shopify_config() -> ShopifyConfig:
     shopify = services().config.shopify
     if shopify is None:

@@ -110,10 +110,20 @@ def take() -> Response:
 @saleor_session.get("/order")
 def order() -> Response:
     """Where the dashboard's page of an order leads: it names the order as `orderId`."""
+    return _to_order("dashboard.order")
+
+
+@saleor_session.get("/order-verdict")
+def order_verdict() -> Response:
+    """The same for the small frame beside the order."""
+    return _to_order("dashboard.verdict")
+
+
+def _to_order(page: str) -> Response:
     order_key = request.args.get("orderId", "")
     if not 0 < len(order_key) <= 255 or not order_key.isprintable():
         abort(400, "The address names no order. Open it from an order in Saleor's dashboard.")
-    wanted = url_for("dashboard.order", order_key=order_key)
+    wanted = url_for(page, order_key=order_key)
     return redirect(_asking_address(_named_domain(), wanted), 303)
 
 

@@ -11,16 +11,17 @@ from decimal import Decimal, InvalidOperation
 from typing import cast
 
 import structlog
-from flask import Response, abort, redirect, render_template, request, url_for
+from flask import Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from impact_app.domain.reasons import Reason, Verdict
+from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
 from impact_app.ledger.acts import Act
-from impact_app.ledger.orders import Filter, OrderSummary
+from impact_app.ledger.orders import Filter, OrderFile, OrderSummary
 from impact_app.pipeline.by_hand import Refused
-from impact_app.web.access import LARGEST_ID, here, services
+from impact_app.web.access import LARGEST_ID, here, page_address, services
 from impact_app.web.pages import Notice, pages
 from impact_app.web.timeline import timeline
+from impact_app.web.words import VERDICTS, translated
 
 log = structlog.get_logger()
 
@@ -113,11 +114,35 @@ def order(order_key: str) -> str:
     return _order(order_key, None)
 
 
+@pages.get("/orders/<order_key>/verdict")
+def verdict(order_key: str) -> str:
+    """What became of one order, small enough for a frame beside the platform's own order."""
+    return render_template("verdict.html", visit=here(), file=_file_of(order_key))
+
+
+@pages.get("/orders/<order_key>/verdict.json")
+def verdict_json(order_key: str) -> Response:
+    """What became of one order, for the block on Shopify's page of it."""
+    file = _file_of(order_key)
+    meaning, booked = EXPLANATIONS[file.summary.reason], file.read_back
+    page = url_for(".order", order_key=order_key, **dict.fromkeys(here().link_values))
+    return jsonify(
+        verdict=file.summary.verdict.value,
+        title=translated(VERDICTS[file.summary.verdict]),
+        reason=file.summary.reason.value,
+        sentence=translated(meaning.happened),
+        next=translated(meaning.next),
+        partner=booked.partner_name if booked else None,
+        path=page,
+        url=page_address(here(), page),
+    )
+
+
 @pages.get("/orders/<order_key>/<act>")
 def ask(order_key: str, act: str) -> str:
     """Say what an act would do, and ask whether to."""
-    file = services().orders.show(here().store.id, order_key) if _plain(order_key) == order_key else None
-    if file is None or act not in DOINGS:
+    file = _file_of(order_key)
+    if act not in DOINGS:
         abort(404, "There is no such order in this store.")
     return render_template("ask.html", visit=here(), order=file.summary, act=act, doing=DOINGS[act])
 
@@ -139,12 +164,16 @@ def do(order_key: str, act: str) -> str | BaseResponse:
     return redirect(url_for(".order", order_key=order_key), 303)
 
 
-def _order(order_key: str, notice: Notice | None) -> str:
-    store = here().store
-    file = services().orders.show(store.id, order_key) if _plain(order_key) == order_key else None
+def _file_of(order_key: str) -> OrderFile:
+    file = services().orders.show(here().store.id, order_key) if _plain(order_key) == order_key else None
     if file is None:
         abort(404, "There is no such order in this store.")
-    done = services().acts.of_order(store.id, order_key)
+    return file
+
+
+def _order(order_key: str, notice: Notice | None) -> str:
+    file = _file_of(order_key)
+    done = services().acts.of_order(here().store.id, order_key)
     return render_template(
         "order.html", visit=here(), file=file, notice=notice, doings=DOINGS, events=timeline(file, done)
     )

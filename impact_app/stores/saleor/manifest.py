@@ -29,7 +29,7 @@ def manifest(app_url: str, version: Version) -> dict[str, Any]:
         "appUrl": f"{app_url}/saleor/",
         "tokenTargetUrl": f"{app_url}/saleor/register",
         "requiredSaleorVersion": REQUIRED_VERSION,
-        "extensions": [],
+        "extensions": extensions(app_url, version),
         "webhooks": [
             {
                 "name": "Orders for impact.com",
@@ -40,3 +40,26 @@ def manifest(app_url: str, version: Version) -> dict[str, Any]:
             }
         ],
     }
+
+
+def extensions(app_url: str, version: Version) -> list[dict[str, Any]]:
+    """What the app adds to the dashboard's page of an order.
+
+    The frame beside the order came with 3.22; a mount that a Saleor does not know fails the installation.
+    """
+    action = {
+        "label": "impact.com: why (not) reported",
+        "mount": "ORDER_DETAILS_MORE_ACTIONS",
+        "target": "POPUP",
+        "url": f"{app_url}/saleor/order",
+        "permissions": list(PERMISSIONS),
+    }
+    beside = {
+        "label": "impact.com",
+        "mount": "ORDER_DETAILS_WIDGETS",
+        "target": "WIDGET",
+        "url": f"{app_url}/saleor/order-verdict",
+        "permissions": list(PERMISSIONS),
+        "options": {"widgetTarget": {"method": "GET"}},
+    }
+    return [action] if version < (3, 22) else [action, beside]
