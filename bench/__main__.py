@@ -32,6 +32,7 @@ from impact_app.simulator.shopify.deliveries import headers
 from impact_app.simulator.shopify.orders import LineSpec, OrderSpec, encode, order_body
 from impact_app.stores.shopify.reading import read_order
 
+from .pages import BAR_MS, ORDERS, pages
 from .storefront import SLOW_DOWN, script_cost
 
 RATE, SECONDS, SENDERS = 200, 30, 16
@@ -81,6 +82,10 @@ def main() -> None:
         "bar: 5 ms",
         "",
     )
+    for database, page, median in pages():
+        table.add_row(
+            f"page with {ORDERS:,} orders, {page}, {database}: ms", f"{median:.0f}", f"bar: {BAR_MS} ms", ""
+        )
     Console().print(table)
 
 

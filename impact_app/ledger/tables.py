@@ -214,6 +214,8 @@ sa.Index("ix_orders_verdict", orders.c.store_id, orders.c.verdict, orders.c.reas
 sa.Index("ix_orders_email", orders.c.store_id, orders.c.email_sha1)
 sa.Index("ix_orders_number", orders.c.store_id, orders.c.number)
 sa.Index("ix_orders_click", orders.c.store_id, orders.c.click_id)
+sa.Index("ix_orders_code", orders.c.store_id, orders.c.promo_code)
+sa.Index("ix_orders_partner", orders.c.store_id, orders.c.partner_name)
 sa.Index("ix_orders_checkout", orders.c.store_id, orders.c.checkout_token)
 sa.Index("ix_orders_cart", orders.c.store_id, orders.c.cart_token)
 sa.Index(
