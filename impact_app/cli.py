@@ -29,6 +29,7 @@ from impact_app.domain.remap import Change, totals
 from impact_app.domain.rules import RuleError, Rules, read_rules
 from impact_app.domain.takeover import Match
 from impact_app.domain.verification import ReadBack
+from impact_app.ledger.alerts import Alert
 from impact_app.ledger.orders import Filter, OrderFile, OrderSummary
 from impact_app.ledger.schema import NewerSchema
 from impact_app.ledger.stores import Store
@@ -408,14 +409,15 @@ def reconcile(since: datetime | None) -> None:
         reports = line.reconciler.run(since, told=lambda report: bar.at(report.seen, report.seen))
     line.wake.soon("deliver")
     for report in reports:
-        click.echo("\n".join(_reconciled(report)))
+        click.echo("\n".join(_reconciled(report, line.alerts.open(report.store.id))))
     faults = [f"{one.store.domain}: {fault}" for one in reports for fault in one.faults]
     if faults:
         raise click.ClickException("\n".join(faults))
 
 
-def _reconciled(report: Report) -> Iterator[str]:
+def _reconciled(report: Report, lasting: Sequence[Alert]) -> Iterator[str]:
     yield f"{report.store.domain}"
+    yield f"  calls to the store {report.store_calls}, to impact.com {report.impact_calls}"
     yield f"  orders looked at {report.seen}: new here {report.new}, newer than known {report.changed}"
     yield f"  actions listed {report.actions}: not reported by this app {report.strange}"
     yield f"  held otherwise than reported {len(report.drifts)}: set right {report.repaired}"
@@ -425,6 +427,9 @@ def _reconciled(report: Report) -> Iterator[str]:
     if report.is_put_off:
         yield "  impact.com was not asked: conversions that are due go first. Repeat it in a minute."
     yield from (f"  {balance}" for balance in report.balances)
+    yield from (
+        f"  alert since {one.raised_at:%Y-%m-%d %H:%M} UTC: {one.words} {one.money}" for one in lasting
+    )
 
 
 @click.command()

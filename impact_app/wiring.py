@@ -324,9 +324,10 @@ class Services:
         if self._shopify is None or self.config.shopify is None:
             raise Unlisted("Shopify is switched off: set SHOPIFY_API_KEY and SHOPIFY_API_SECRET.")
         tokens, products, _orders = self._shopify
-        # A page of orders takes Shopify longer than one order does, and nothing waits for it.
+        # A page of orders takes Shopify longer than one order does, and nothing waits for it: so half of what
+        # the store may ask is left to what somebody waits for.
         shopify = self.config.shopify
-        api = AdminApi(self.http, shopify)
+        api = AdminApi(self.http, shopify, leave=0.5)
         return ShopifyPlaced(tokens, api, products, self.http, shopify, clock=self.clock)
 
     def connect(self, platform: str, domain: str, token: str | None) -> Store:

@@ -43,7 +43,8 @@ class Balance:
         return self.there - self.here
 
     def __str__(self) -> str:
-        told = ", ".join(f"{reason.value} {orders}" for reason, orders in self.withheld.items())
+        reasons = sorted(reason for reason in self.withheld if reason is not Reason.NOT_PAID)
+        told = ", ".join(f"{reason} {self.withheld[reason]}" for reason in reasons)
         withheld = self.verdicts.get(Verdict.WITHHELD, 0) - self.not_paid
         of = f" ({told})" if told else ""
         return (

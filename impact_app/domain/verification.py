@@ -267,7 +267,8 @@ class ReadBack:
     def instead_of(self, reason: Reason) -> Reason | None:
         """The reason that takes the place of an order's own, by what impact.com made of it; else None."""
         if reason is Reason.REVERSED:
-            return Reason.TOO_LATE if self.is_too_late else None
+            stands_otherwise = self.is_too_late or self.finding is Finding.DRIFTED
+            return self.reason if stands_otherwise else None
         return self.reason if reason is Reason.UNCHANGED else None
 
     @property

@@ -459,6 +459,14 @@ def standings(connection: sa.Connection, store_id: int, order_keys: Sequence[str
     }
 
 
+def snapshots(connection: sa.Connection, store_id: int, order_keys: Sequence[str]) -> dict[str, Order]:
+    """The newest known state of these orders, by platform id; unknown ones are left out."""
+    query = sa.select(orders.c.order_key, orders.c.snapshot).where(
+        orders.c.store_id == store_id, orders.c.order_key.in_(order_keys)
+    )
+    return {row.order_key: order_from(row.snapshot) for row in connection.execute(query)}
+
+
 def adopt(
     connection: sa.Connection,
     row_id: int,

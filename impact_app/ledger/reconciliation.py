@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from impact_app.domain.money import Money, zero
 from impact_app.domain.plan import Reported
 from impact_app.domain.verification import Action, Finding
 from impact_app.ledger.codec import reported_from, reported_value
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import balances, conversions, orders, steps, stores
-from impact_app.ledger.verification import action_values, tell_order
+from impact_app.ledger.verification import action_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,14 @@ class Booked:
     changed_at: datetime
     repairs: int
     is_quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What a conversion should be worth, and what impact.com holds of it."""
+
+    ours: Money
+    theirs: Money
 
 
 class Reconciliations:
@@ -81,7 +91,16 @@ class Reconciliations:
             return {row.day: row.orders_there for row in connection.execute(query)}
 
     def booked(self, store_id: int, account_sid: str, since: datetime, until: datetime) -> list[Booked]:
-        """The store's conversions of orders placed between two moments, both included."""
+        """The store's conversions to hold against the list, the oldest order first.
+
+        Those of orders placed between two moments, both included; and older ones that were found to differ,
+        as long as impact.com can change them.
+        """
+        can_change = sa.or_(conversions.c.locking_date.is_(None), conversions.c.locking_date > until)
+        is_chosen = sa.or_(
+            orders.c.placed_at.between(since, until),
+            sa.and_(conversions.c.finding == Finding.DIFFERS.value, can_change),
+        )
         open_step = sa.exists().where(
             steps.c.order_row_id == orders.c.id, steps.c.state.in_(("pending", "in_flight"))
         )
@@ -89,26 +108,42 @@ class Reconciliations:
             sa.select(conversions, orders.c.order_key, orders.c.number, orders.c.placed_at, open_step)
             .join(orders, orders.c.id == conversions.c.order_row_id)
             .where(orders.c.store_id == store_id, conversions.c.account_sid == account_sid)
-            .where(orders.c.placed_at.between(since, until))
-            .order_by(conversions.c.id)
+            .where(is_chosen)
+            .order_by(orders.c.placed_at, conversions.c.id)
         )
         with self._database.read() as connection:
             return [_booked(row) for row in connection.execute(query)]
 
-    def found(self, one: Booked, finding: Finding, detail: str, action: Action | None, now: datetime) -> None:
-        """Write down what a conversion was found to be, unless something was accepted of it meanwhile."""
-        values: dict[str, Any] = {"finding": finding.value, "finding_detail": detail, "checked_at": now}
-        if finding is Finding.CREDITED:
-            values["repairs"] = 0
-        if action is not None:
-            values |= action_values(action)
-        elif finding is Finding.DRIFTED:
-            values["action_id"] = None
-        with self._database.write() as connection:
-            _lock_order(connection, one)
-            written = connection.execute(sa.update(conversions).where(*_as_seen(one)).values(**values))
-            if written.rowcount:
-                tell_order(connection, one.order_row_id, now)
+    def drifted(self, store_id: int) -> list[Apart]:
+        """What impact.com holds otherwise than it was reported, and is left to a person."""
+        query = (
+            sa.select(conversions)
+            .join(orders, orders.c.id == conversions.c.order_row_id)
+            .where(orders.c.store_id == store_id, conversions.c.finding == Finding.DRIFTED.value)
+            .order_by(conversions.c.id)
+        )
+        with self._database.read() as connection:
+            return [_apart(row) for row in connection.execute(query)]
+
+
+def found(
+    connection: sa.Connection,
+    one: Booked,
+    finding: Finding,
+    detail: str,
+    action: Action | None,
+    now: datetime,
+) -> bool:
+    """Write down what a conversion was found to be; False where something was accepted of it meanwhile."""
+    values: dict[str, Any] = {"finding": finding.value, "finding_detail": detail, "checked_at": now}
+    if finding is Finding.CREDITED:
+        values["repairs"] = 0
+    if action is not None:
+        values |= action_values(action)
+    elif finding is Finding.DRIFTED:
+        values["action_id"] = None
+    _lock_order(connection, one)
+    return bool(connection.execute(sa.update(conversions).where(*_as_seen(one)).values(**values)).rowcount)
 
 
 def take_as_held(connection: sa.Connection, one: Booked, held: Reported, now: datetime) -> bool:
@@ -138,6 +173,13 @@ def _as_seen(one: Booked) -> Sequence[sa.ColumnElement[bool]]:
 
 def _lock_order(connection: sa.Connection, one: Booked) -> None:
     connection.execute(sa.select(orders.c.id).where(orders.c.id == one.order_row_id).with_for_update())
+
+
+def _apart(row: Any) -> Apart:
+    ours = reported_from(row.reported).amount
+    if row.action_id is None or row.action_state == "REVERSED":
+        return Apart(ours, zero(ours.currency))
+    return Apart(ours, Money(Decimal(row.action_amount), row.action_currency))
 
 
 def _booked(row: sa.Row[tuple[object, ...]]) -> Booked:

@@ -21,10 +21,11 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """How many actions a listing held, and how many of them this app had reported."""
+    """How many actions a listing held, how many of them this app had reported, and the calls it took."""
 
     actions: int
     ours: int
+    calls: int = 0
 
 
 def keep(

@@ -82,11 +82,11 @@ class ShopifyPlaced:
         Raises `Unlisted`, also while pages are taken. Calls Shopify, so neither it nor taking the next page
         may happen within a transaction.
         """
-        ask = self._asker(store)
+        ask, calls = _counted(self._asker(store))
         with _told_plainly():
             for page in changed_orders(ask, since, until, sees_customers=sees_customers(store)):
                 read = self._filled(store, [_read(body) for body in page.orders], keep=True)
-                yield ChangedPage(tuple(read), page.cursor, page.greatest)
+                yield ChangedPage(tuple(read), page.cursor, page.greatest, calls())
 
     def _orders(
         self, store: Store, ask: Ask, period: Period, *, in_bulk: bool
@@ -131,6 +131,21 @@ class ShopifyPlaced:
             )
 
         return ask
+
+
+def _counted(ask: Ask) -> tuple[Ask, Callable[[], int]]:
+    """The same way to ask, and how many questions there were since that was last asked."""
+    made = [0]
+
+    def counting(document: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
+        made[0] += 1
+        return ask(document, variables)
+
+    def since_then() -> int:
+        count, made[0] = made[0], 0
+        return count
+
+    return counting, since_then
 
 
 @contextmanager

@@ -111,11 +111,13 @@ class ChangedPage:
     orders     as each stands now; `Unfetched` in place of one that cannot be read
     cursor     where the next page begins; None on the last
     greatest   the latest change seen on this page; None where it is empty
+    calls      questions to the store that it took
     """
 
     orders: tuple[Order | Unfetched, ...]
     cursor: str | None
     greatest: datetime | None
+    calls: int = 1
 
 
 class ProductFacts(Protocol):

@@ -20,16 +20,16 @@ import structlog
 
 from impact_app.domain.alerts import Cause
 from impact_app.domain.balance import Balance, balances
-from impact_app.domain.drift import SETTLED_AFTER, Drift, Kind, as_held, drift
+from impact_app.domain.drift import SETTLED_AFTER, Drift, as_held, drift
 from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
 from impact_app.domain.reasons import Reason
-from impact_app.domain.verification import Action, Finding
+from impact_app.domain.verification import Action, Finding, windows
 from impact_app.ledger import acts, alerts, orders, reconciliation
 from impact_app.ledger.acts import Act
 from impact_app.ledger.database import Database
 from impact_app.ledger.overview import Overviews
-from impact_app.ledger.reconciliation import Booked, Reconciliations
+from impact_app.ledger.reconciliation import Apart, Booked, Reconciliations
 from impact_app.ledger.stores import Credentials, Store, Stores
 from impact_app.ledger.vault import Unreadable
 from impact_app.ledger.verification import Checks
@@ -58,6 +58,9 @@ FURTHEST = timedelta(days=59)
 #: Days of actions held against the books each hour, and once a day.
 HOURLY, DAILY = timedelta(days=2), timedelta(days=30)
 
+#: Listings a run makes for older orders that were found to differ.
+_OLDER = 4
+
 #: What is looked at of a drift: a conversion that was credited, or was said to differ.
 _CREDITED = frozenset({Finding.CREDITED, Finding.DIFFERS, Finding.DUPLICATE, Finding.DRIFTED})
 
@@ -67,6 +70,8 @@ class Report:
     """What one store's reconciliation found and did.
 
     seen, new, changed  orders listed; of these unknown until now; of these known in an older state only
+    store_calls         questions to the store that listing and counting took
+    impact_calls        questions to impact.com
     drifts              what impact.com held otherwise, with the order's number; `repaired` of them set right
     strange             actions that nobody here reported
     balances            the days touched
@@ -76,6 +81,8 @@ class Report:
     """
 
     store: Store
+    store_calls: int = 0
+    impact_calls: int = 0
     seen: int = 0
     new: int = 0
     changed: int = 0
@@ -171,23 +178,27 @@ class Reconciler:
         store = report.store
         reached = self.reconciliations.until(store.id) or store.connected_at
         start = max(since or reached - OVERLAP, now - FURTHEST)
+        # What somebody wants looked at may begin behind what was never looked at.
+        is_gapless = start <= reached
         for page in self.platforms[store.platform].changed(store, start, now):
             self._settle(report, page)
             told(report)
-            if page.greatest is not None and since is None:
+            if page.greatest is not None and is_gapless:
                 self.reconciliations.reached(store.id, page.greatest)
             if until is not None and self.clock() >= until:
                 report.is_unfinished = True
                 return
-        self.reconciliations.reached(store.id, now)
+        if is_gapless:
+            self.reconciliations.reached(store.id, now)
 
     def _settle(self, report: Report, page: ChangedPage) -> None:
         report.faults.extend(str(one) for one in page.orders if isinstance(one, Unfetched))
         read = [one for one in page.orders if isinstance(one, Order)]
         report.seen += len(read)
+        report.store_calls += page.calls
         with self.database.read() as connection:
-            known = orders.standings(connection, report.store.id, [order.key for order in read])
-        news = [one for one in read if one.key not in known or known[one.key].changed_at < one.changed_at]
+            known = orders.snapshots(connection, report.store.id, [order.key for order in read])
+        news = [one for one in read if one.key not in known or known[one.key].is_older_than(one)]
         report.new += sum(one.key not in known for one in news)
         report.changed += sum(one.key in known for one in news)
         for at in range(0, len(news), BATCH):
@@ -223,13 +234,22 @@ class Reconciler:
     def _hold_against(self, report: Report, since: datetime, now: datetime) -> None:
         """Hold what was reported of orders placed since then against impact.com's list."""
         store = report.store
-        if not store.account_sid or store.is_shadow:
+        if not store.is_configured or not store.account_sid or store.is_shadow:
             return
         booked = self.reconciliations.booked(store.id, store.account_sid, since, now)
-        listed, every = self.takeover.list_actions(store, since - OVERLAP, now + OVERLAP)
-        report.actions, report.strange = listed.actions, listed.actions - listed.ours
+        older = windows(one.placed_at for one in booked if one.placed_at < since)[:_OLDER]
+        spans = [*older, (since - OVERLAP, now + OVERLAP)]
+        every: list[Action] = []
+        for start, end in spans:
+            listed, actions = self.takeover.list_actions(store, start, end)
+            report.actions += listed.actions
+            report.strange += listed.actions - listed.ours
+            report.impact_calls += listed.calls
+            every += actions
         newest = _newest(every)
         for one in booked:
+            if not any(start <= one.placed_at <= end for start, end in spans):
+                continue  # the next run lists it
             action = newest.get(one.key)
             if action is None and one.finding not in _CREDITED:
                 continue  # nobody is paid for it, or nobody has looked yet
@@ -242,13 +262,24 @@ class Reconciler:
         found = drift(one.reported, action, one.repairs, now)
         if found is None:
             if action is not None and one.finding is not Finding.CREDITED:
-                self.reconciliations.found(one, Finding.CREDITED, "", action, now)
+                self._write_down(report.store, one, Finding.CREDITED, "", action)
             return
         report.drifts.append((one.number, found))
         if found.is_repairable and action is not None:
+            report.impact_calls += 1
             report.repaired += self._repair(report.store, one, action)
         elif one.finding is not Finding.DRIFTED:
-            self.reconciliations.found(one, Finding.DRIFTED, found.detail, action, now)
+            self._write_down(report.store, one, Finding.DRIFTED, found.detail, action)
+
+    def _write_down(
+        self, store: Store, one: Booked, finding: Finding, detail: str, action: Action | None
+    ) -> None:
+        """What a conversion was found to be, and the verdict that follows for its order."""
+        now = self.clock()
+        with self.database.write() as connection:
+            current = self.stores.get_in(connection, store.id)
+            if current is not None and reconciliation.found(connection, one, finding, detail, action, now):
+                judge.again(connection, current, one.order_key, now)
 
     def _repair(self, store: Store, one: Booked, action: Action) -> bool:
         """Go on from what impact.com really holds, so that the plan closes the gap; once for each drift."""
@@ -272,7 +303,7 @@ class Reconciler:
         return found
 
     def _raise_drift(self, report: Report, now: datetime) -> None:
-        left = [found for _, found in report.drifts if not found.is_repairable]
+        left = self.reconciliations.drifted(report.store.id)
         with self.database.write() as connection:
             if left:
                 words = f"impact.com holds {len(left)} orders otherwise than they were reported."
@@ -288,9 +319,12 @@ class Reconciler:
         The day under way is left out: orders come in while it is counted.
         """
         store = report.store
-        first = max(since, store.connected_at).astimezone(UTC).date()
+        # Of the day it was connected, only what changed since then is known.
+        whole = store.connected_at.astimezone(UTC).date() + timedelta(days=1)
+        first = max(max(since, now - FURTHEST).astimezone(UTC).date(), whole)
         days = [day for day in _days(first, now.date()) if day < now.date()]
         there = {day: self._placed(store, day) for day in days}
+        report.store_calls += len(days)
         self.reconciliations.count(store.id, there, now)
         if not days:
             return
@@ -323,11 +357,11 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
-def _money(drifts: Sequence[Drift]) -> str:
+def _money(drifts: Sequence[Apart]) -> str:
     """What is at stake, by currency."""
     apart: dict[str, int] = {}
     for one in drifts:
-        if one.kind is Kind.MISSING or one.ours.currency == one.theirs.currency:
+        if one.ours.currency == one.theirs.currency:
             worth = one.ours - one.theirs
             apart[worth.currency] = apart.get(worth.currency, 0) + abs(worth.rounded().minor)
     told = ", ".join(f"{of_minor(minor, one).text} {one}" for one, minor in sorted(apart.items()))

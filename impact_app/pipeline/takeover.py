@@ -77,7 +77,7 @@ class Takeover:
             seen, ours = seen + kept.actions, ours + kept.ours
             every.extend(listed)
         log.info("actions.listed", store=store.id, actions=seen, ours=ours, calls=asked.made)
-        return Listed(seen, ours), every
+        return Listed(seen, ours, asked.made), every
 
     def recognise(self, store: Store, since: datetime, until: datetime, listed: Listed) -> Found:
         """Match what others booked with the orders known here, and withhold those that are not reported."""

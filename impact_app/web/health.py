@@ -13,9 +13,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from impact_app.domain.alerts import Cause
 from impact_app.domain.reasons import Verdict
 from impact_app.ledger.database import Database
-from impact_app.ledger.tables import accounts, deliveries, orders, steps, stores
+from impact_app.ledger.tables import accounts, alerts, deliveries, orders, steps, stores
 from impact_app.pipeline.beacons import Gate
 from impact_app.web.access import services
 
@@ -70,6 +71,7 @@ class Ledger(Collector):
             for name, text, column, values in counts:
                 yield self._counted(connection, name, text, column, values)
             yield self._held(connection)
+            yield self._alerts(connection)
             yield self._ages(connection)
 
     def _counted(
@@ -86,6 +88,20 @@ class Ledger(Collector):
         query = sa.select(sa.func.count()).where(accounts.c.held_reason.is_not(None))
         text = "impact.com accounts held until their credentials change"
         return GaugeMetricFamily("impact_accounts_held", text, value=connection.scalar(query) or 0)
+
+    def _alerts(self, connection: sa.Connection) -> Metric:
+        lasting = (alerts.c.over_at.is_(None), stores.c.state == "connected")
+        rows = connection.execute(
+            sa.select(alerts.c.cause, sa.func.count())
+            .join(stores, stores.c.id == alerts.c.store_id)
+            .where(*lasting)
+            .group_by(alerts.c.cause)
+        )
+        found = {row[0]: row[1] for row in rows}
+        family = GaugeMetricFamily("impact_alerts", "Alerts that last, by cause", labels=["cause"])
+        for cause in dict.fromkeys((*(one.value for one in Cause), *found)):
+            family.add_metric([cause], found.get(cause, 0))
+        return family
 
     def _ages(self, connection: sa.Connection) -> Metric:
         family = GaugeMetricFamily(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +26,7 @@ from impact_app.pipeline.reconcile import Report
 from impact_app.simulator.shopify import faults as store_faults
 from impact_app.simulator.shopify.orders import cancel
 from impact_app.wiring import Services
-from tests.line import TOKEN, Bench, both_databases
+from tests.line import START, TOKEN, Bench, both_databases
 from tests.pipeline.test_backfill import Body, Killed, Past, admin, config, past  # noqa: F401 - fixtures
 
 
@@ -118,6 +118,47 @@ def test_a_store_that_cannot_be_asked_is_said_and_loses_nothing(past: Past) -> N
     assert bench.booked(missed) == [Decimal("10.00")]
 
 
+def test_a_later_beginning_passes_over_nothing_for_good(past: Past) -> None:  # noqa: F811
+    bench = ready(past)
+    bench.clock.advance(days=3)
+    missed = past.sold("10.00", days_ago=2)
+    assert reconciled(bench, since=bench.clock() - timedelta(days=1)).seen == 0
+    assert reconciled(bench).new == 1
+    bench.run()
+    assert bench.booked(missed) == [Decimal("10.00")]
+
+
+def test_a_refund_within_the_second_of_the_payment_is_found(past: Past) -> None:  # noqa: F811
+    bench = ready(past)
+    body = past.sold("40.00", days_ago=0.1)
+    bench.deliver_body("orders/paid", body)
+    bench.run()
+    past.pretend.add_order(cancel(body, at=datetime.fromisoformat(body["updated_at"])))
+
+    assert reconciled(bench).changed == 1
+    bench.run()
+    assert bench.steps_of(body) == [("submit", "accepted"), ("reverse", "accepted")]
+    assert reconciled(bench).changed == 0
+
+
+def test_a_store_that_reports_nothing_yet_is_looked_through_all_the_same(past: Past) -> None:  # noqa: F811
+    store = past.connect()
+    past.bench.line.stores.save_settings(
+        store.id,
+        account_sid="IRsomebody",
+        auth_token=None,
+        campaign_id="",
+        event_type_id="",
+        rules={},
+        by="a test",
+        now=START,
+    )
+    past.bench.clock.advance(hours=12)
+    past.sold(days_ago=0.1)
+    report = reconciled(past.bench)
+    assert (report.new, report.faults, report.impact_calls) == (1, [], 0)
+
+
 # us -> impact.com
 
 
@@ -163,6 +204,71 @@ def test_an_amount_changed_at_impact_is_set_right_once_and_then_left_to_a_person
     (alert,) = bench.rows(alerts, alerts.c.cause == "drift")
     # 100.00 - 70.00
     assert (alert.money, alert.over_at) == ("1 orders, 30.00 USD", None)
+
+
+def test_what_needs_a_person_is_told_of_until_it_is_put_right(past: Past) -> None:  # noqa: F811
+    """Also once the order is older than what each hour looks at."""
+    bench = past.bench
+    _, body = booked(past)
+    action = at_impact(bench, body)
+    action.reversed = True
+    for item in action.items:
+        item.quantity, item.amount = 0, Decimal(0)
+    wait(bench)
+    assert len(reconciled(bench).drifts) == 1
+    bench.clock.advance(days=5)
+    assert reconciled(bench).drifts == []
+    (alert,) = bench.rows(alerts, alerts.c.cause == "drift")
+    # 100.00 - 0.00
+    assert (alert.money, alert.over_at) == ("1 orders, 100.00 USD", None)
+
+    action.reversed = False
+    for item in action.items:
+        item.quantity, item.amount = item.tracked_quantity, item.tracked_amount
+    reconciled(bench, since=bench.clock() - timedelta(days=9))
+    (alert,) = bench.rows(alerts, alerts.c.cause == "drift")
+    assert alert.over_at is not None
+    assert bench.verdict(body) == ("reported", "credited")
+
+
+def test_an_older_order_that_was_read_back_with_another_amount_is_set_right(past: Past) -> None:  # noqa: F811
+    bench = past.bench
+    past.connect()
+    bodies = [past.sold("100.00", days_ago=days) for days in (20, 0.1)]
+    for body in bodies:
+        bench.deliver_body("orders/paid", body)
+    bench.run()
+    at_impact(bench, bodies[0]).items[0].amount = Decimal("80.00")
+    wait(bench)
+    assert [row.finding for row in bench.rows(conversions)] == ["differs", "credited"]
+
+    report = reconciled(bench)
+    # one listing for the old order, one for the last days, one look at the items of what differs
+    assert (report.impact_calls, report.repaired) == (3, 1)
+    bench.run()
+    assert bench.booked(bodies[0]) == [Decimal(100)]
+    wait(bench)
+    assert reconciled(bench).impact_calls == 1
+
+
+def test_a_reversal_that_is_undone_again_after_it_was_repeated_needs_a_person(past: Past) -> None:  # noqa: F811
+    bench = past.bench
+    _, body = booked(past)
+    bench.deliver_body("orders/cancelled", past.pretend.add_order(cancel(body, at=bench.clock())))
+    bench.run()
+    for _ in range(2):
+        action = at_impact(bench, body)
+        action.reversed = False
+        for item in action.items:
+            item.quantity, item.amount = item.tracked_quantity, item.tracked_amount
+        bench.clock.advance(hours=7)
+        reconciled(bench)
+        bench.run()
+    assert bench.verdict(body) == ("attention", "drifted")
+    assert changing(bench) == ["POST Conversions 200", "DELETE Actions 200", "DELETE Actions 200"]
+    at_impact(bench, body).reversed = True
+    reconciled(bench)
+    assert bench.verdict(body) == ("reported", "reversed")
 
 
 @both_databases
@@ -267,8 +373,7 @@ def test_a_day_balances_and_a_remainder_is_an_alert(past: Past) -> None:  # noqa
     (balance,) = [one for one in reconciled(bench).balances if one.there]
     assert (balance.paid, balance.not_paid, balance.remainder) == (2, 1, 0)
     assert str(balance).endswith(
-        "paid 2 = reported 1 + withheld 1 (no_click_or_code 1, not_paid 1) + waiting 0 + attention 0; "
-        "remainder 0"
+        "paid 2 = reported 1 + withheld 1 (no_click_or_code 1) + waiting 0 + attention 0; remainder 0"
     )
     assert bench.count(alerts) == 0
 
@@ -283,6 +388,51 @@ def test_a_day_balances_and_a_remainder_is_an_alert(past: Past) -> None:  # noqa
     (alert,) = bench.rows(alerts)
     assert alert.over_at is not None
     assert bench.count(balances) > 0
+
+
+def test_the_day_of_connecting_is_not_balanced(past: Past) -> None:  # noqa: F811
+    """What was placed that day before it is not known."""
+    past.sold("10.00", days_ago=0.3)
+    bench = ready(past)
+    bench.clock.advance(days=1)
+    past.sold("20.00", days_ago=0.1)
+    bench.clock.advance(days=1)
+    report = reconciled(bench, since=bench.clock() - timedelta(days=30))
+    assert [(str(one.day), one.there, one.remainder) for one in report.balances] == [
+        ("2026-11-21", 1, 0),
+        ("2026-11-22", 0, 0),
+    ]
+    assert bench.count(alerts) == 0
+
+
+# how much it asks
+
+
+def test_a_day_of_orders_costs_few_calls(past: Past) -> None:  # noqa: F811
+    """Every order known and booked, and nothing to change: only listing."""
+    count = 60
+    bench = ready(past)
+    bench.clock.advance(days=1)
+    bodies = [past.sold("10.00", days_ago=0.3) for _ in range(count)]
+    for body in bodies:
+        bench.deliver_body("orders/paid", body)
+    bench.run()
+    wait(bench)
+    changes, full = changing(bench), past.pretend.points()
+    past.pretend.calls.clear()
+
+    report = reconciled(bench)
+
+    assert (report.seen, report.new, report.changed, report.drifts) == (count, 0, 0, [])
+    assert report.actions == count
+    assert changing(bench) == changes
+    # 25 orders a page; 2,000 actions a page
+    asked = [call for call in past.pretend.calls if call.where == "graphql"]
+    assert len(asked) == report.store_calls == -(-count // 25) + len(report.balances)
+    assert report.impact_calls == -(-count // 2_000)
+    # Basic: 100 points a second, of which half is ours. 5,000 such orders must fit into an hour of it.
+    spent = full - past.pretend.points()
+    assert spent * 5_000 / count <= 3_600 * 100 / 2
 
 
 # stopped anywhere
@@ -374,6 +524,8 @@ def test_the_command_tells_what_it_found(past: Past) -> None:  # noqa: F811
     result = past.said("reconcile")
     assert result.exit_code == 0, result.output
     assert "orders looked at 1: new here 1, newer than known 0" in result.output
+    # one page of orders; the conversion that is due goes before any question
+    assert "calls to the store 1, to impact.com 0" in result.output
     past.bench.run()
     past.pretend.faults.extend([store_faults.status(500)] * 30)
     failed = past.said("reconcile", "--since", "2026-11-01")

@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 
 from impact_app import create_app
 from impact_app.config import read_config
+from impact_app.domain.alerts import Cause
+from impact_app.ledger.alerts import over, raise_
 from impact_app.ledger.stores import Store
 from impact_app.wiring import Services
 from tests.web.conftest import FixedClock, add_delivery, add_order, add_step
@@ -99,6 +101,19 @@ def test_figures_are_counted_when_asked(
     assert after["impact_accounts_held"] == 0
     assert after['impact_oldest_pending_seconds{of="steps"}'] == 90
     assert after['impact_oldest_pending_seconds{of="deliveries"}'] == 30
+
+
+def test_alerts_that_last_are_counted_by_cause(
+    client: FlaskClient, store: Store, services: Services, clock: FixedClock
+) -> None:
+    with services.database.write() as connection:
+        for day in ("2026-11-18", "2026-11-19"):
+            raise_(connection, store.id, Cause.BALANCE, day, "A sentence.", "1 orders", clock())
+        over(connection, store.id, Cause.BALANCE, "2026-11-18", clock())
+
+    after = figures(client)
+    assert after['impact_alerts{cause="balance_open"}'] == 1
+    assert after['impact_alerts{cause="drift"}'] == 0
 
 
 def test_figures_name_neither_store_nor_secret(

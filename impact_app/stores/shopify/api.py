@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import msgspec
 import structlog
 
 from impact_app.config import SHOPIFY_API_VERSION, ShopifyConfig
@@ -43,7 +44,8 @@ class AdminApi:
     """Runs GraphQL queries of the pinned API version against any shop.
 
     Queries only: what got no answer is asked again, which is not safe for a mutation. `clock` and `sleep` are
-    in seconds; `jitter` gives numbers from 0 to 1.
+    in seconds; `jitter` gives numbers from 0 to 1. `leave` is the part of Shopify's allowance that is left to
+    others, from 0 to 1: after each answer that finds less in the bucket, it waits for as much to flow back.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class AdminApi:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        leave: float = 0.0,
     ) -> None:
         self._http = http
         self._shopify = shopify
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._leave = leave
 
     def run(
         self,
@@ -107,7 +111,10 @@ class AdminApi:
         if answered != SHOPIFY_API_VERSION:
             # A version past its end is silently replaced by the oldest one still supported.
             log.warning("shopify.api_version_replaced", asked=SHOPIFY_API_VERSION, answered=answered)
-        return _read(answer, access_token)
+        said = _read(answer, access_token)
+        if self._leave and not isinstance(said, _Later):
+            self._sleep(_refill_time(answer.body, self._leave))
+        return said
 
     def _backoff(self, tried: int) -> float:
         """Full jitter, so that workers which failed together do not come back together."""
@@ -174,6 +181,34 @@ def _restore_time(said: Mapping[str, Any]) -> float | None:
         return max(0.0, float(missing) / float(bucket["restoreRate"])) or None
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
+
+
+class _Throttle(msgspec.Struct):
+    maximumAvailable: float  # noqa: N815 - Shopify's names
+    currentlyAvailable: float  # noqa: N815
+    restoreRate: float  # noqa: N815
+
+
+class _Cost(msgspec.Struct):
+    throttleStatus: _Throttle  # noqa: N815
+
+
+class _Extensions(msgspec.Struct):
+    cost: _Cost
+
+
+class _Answer(msgspec.Struct):
+    extensions: _Extensions
+
+
+def _refill_time(body: bytes, part: float) -> float:
+    """Seconds until the bucket holds this part of what fits into it; 0 where Shopify gives no numbers."""
+    try:
+        bucket = msgspec.json.decode(body, type=_Answer).extensions.cost.throttleStatus
+        missing = part * bucket.maximumAvailable - bucket.currentlyAvailable
+        return max(0.0, missing / bucket.restoreRate)
+    except (msgspec.MsgspecError, ZeroDivisionError):
+        return 0.0
 
 
 def _code(error: object) -> str:

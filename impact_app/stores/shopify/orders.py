@@ -39,6 +39,9 @@ Body = dict[str, Any]
 ORDERS_A_PAGE = 25
 LINES_AT_FIRST = 50
 
+#: Shopify ends a listing after 25,000 orders without a word; a new one is begun before that.
+LISTED_AT_MOST = 20_000
+
 #: A connection gives at most 250 nodes a page.
 LINES_A_PAGE = 250
 
@@ -85,19 +88,33 @@ def fetch_order(ask: Ask, order_key: str, *, sees_customers: bool = False) -> by
 
 
 def changed_orders(
-    ask: Ask, since: datetime, until: datetime, cursor: str | None = None, *, sees_customers: bool = False
+    ask: Ask,
+    since: datetime,
+    until: datetime,
+    cursor: str | None = None,
+    *,
+    sees_customers: bool = False,
+    listed_at_most: int = LISTED_AT_MOST,
 ) -> Iterator[ChangedOrders]:
     """Every order whose last change lies between two moments (both included), in pages of at most 25.
 
-    `cursor` goes on after a page seen before with the same moments. Shopify ends a listing after 25,000
-    orders, and its index lags a little: begin the next listing some time before the greatest change seen.
+    `cursor` goes on after a page seen before with the same moments. After so many orders a new listing is
+    begun. Shopify's index lags a little: begin the next one some time before the greatest change seen.
     An order that changes meanwhile may come twice. Raises as `fetch_order`.
     """
     reader = Reader(ask, sees_customers)
-    query = f"updated_at:>='{_stamp(since)}' updated_at:<='{_stamp(until)}'"
-    for page in _pages(reader, ORDERS_CHANGED, query, cursor):
-        changes = [datetime.fromisoformat(order["updatedAt"]) for order in page["nodes"]]
-        yield ChangedOrders(tuple(_bodies(reader, page["nodes"])), _next(page), max(changes, default=None))
+    begun: datetime | None = since
+    while begun is not None:
+        since, begun, listed = begun, None, 0
+        query = f"updated_at:>='{_stamp(since)}' updated_at:<='{_stamp(until)}'"
+        for page in _pages(reader, ORDERS_CHANGED, query, cursor):
+            changes = [datetime.fromisoformat(order["updatedAt"]) for order in page["nodes"]]
+            greatest = max(changes, default=None)
+            yield ChangedOrders(tuple(_bodies(reader, page["nodes"])), _next(page), greatest)
+            listed += len(page["nodes"])
+            if listed >= listed_at_most and greatest is not None and greatest > since:
+                begun, cursor = greatest, None
+                break
 
 
 def placed_orders(

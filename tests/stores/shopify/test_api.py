@@ -77,6 +77,25 @@ def test_a_query_gives_its_data(shop: Shop, run: Callable[..., Any], waiting: Wa
     assert (tried(shop), waiting.waits) == (1, [])
 
 
+def test_half_of_the_bucket_is_left_to_others(shop: Shop, waiting: Waiting) -> None:
+    store = shop.keeper.connect_with_code(shop.domain, shop.pretend.tokens.code(shop.pretend.scopes))
+    token = shop.keeper.access_token(store)
+    shop.pretend.add_product(Product(1, category="Sports > Boards"))
+    api = AdminApi(shop.http, shop.shopify, clock=waiting.clock, sleep=waiting.sleep, leave=0.5)
+    full = shop.pretend.bucket_size
+    shop.pretend.spend(full / 2)
+
+    assert api.run(shop.domain, token, PRODUCT_FACTS, IDS) == ANSWER
+    # as long as it takes until what it cost has flowed back
+    (waited,) = waiting.waits
+    assert waited > 0
+    assert shop.pretend.points() == full / 2
+
+    shop.pretend.spend(-full / 2)
+    api.run(shop.domain, token, PRODUCT_FACTS, IDS)
+    assert waiting.waits[1:] == [0.0]
+
+
 def test_throttled_comes_with_200_and_waits_until_the_bucket_holds_the_cost(
     shop: Shop, run: Callable[..., Any], waiting: Waiting
 ) -> None:

@@ -438,6 +438,19 @@ def test_changed_orders_come_in_pages_the_first_to_change_first(shop: Shop) -> N
     assert shop.documents() == [ORDERS_CHANGED] * 3
 
 
+def test_a_long_listing_is_begun_anew_where_it_came_to(shop: Shop) -> None:
+    """Shopify would end it without a word."""
+    bodies = [shop.pretend.add_order(placed(minutes_ago=age)) for age in range(120)]
+    began = NOW - timedelta(hours=3)
+
+    pages = list(changed_orders(shop.ask, began, NOW, listed_at_most=50))
+
+    assert {key for page in pages for key in keys(page)} == {str(body["id"]) for body in bodies}
+    begun = {variables["query"] for _, variables in shop.asked}
+    # after 50 of 120 orders, after 50 of the 71 from there on (the last one again), then the 22 that are left
+    assert len(begun) == 3
+
+
 def test_a_listing_goes_on_from_a_cursor(shop: Shop) -> None:
     for age in range(60):
         shop.pretend.add_order(placed(minutes_ago=age))
