@@ -256,7 +256,8 @@ def fields_sent() -> dict[str, set[str]]:
     return {
         name: {
             f"{plain}#" if plain != field or field in numbered else field
-            for field, _ in call(step, "IR").form
+            for action_id in (None, "7")
+            for field, _ in call(step, "IR", action_id).form
             for plain in (field.rstrip("0123456789"),)
         }
         for name, step in steps.items()
