@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from impact_app.domain.orders import Order
+from impact_app.pipeline.process import ChangedPage
 from tests.line import Bench, both_databases
 
 NOTHING = {"deliveries": 0, "orders": 0, "steps": 0, "attempts": 0, "conversions": 0}
@@ -41,6 +44,59 @@ class PlatformContract:
 
     def encoded(self, body: Mapping[str, Any]) -> bytes:
         raise NotImplementedError
+
+    def keep(self, body: Mapping[str, Any]) -> None:
+        """Have the platform's own API tell of the order, as it is in this body."""
+        raise NotImplementedError
+
+    def listed(self, bench: Bench, since: datetime, until: datetime) -> list[ChangedPage]:
+        (store,) = bench.line.stores.all()
+        return list(bench.line.platforms[store.platform].changed(store, since, until))
+
+    def test_changed_orders_are_listed_the_oldest_change_first(self, bench: Bench) -> None:
+        self.connect(bench)
+        began = bench.clock()
+        bodies = []
+        for _ in range(30):
+            bench.clock.advance(minutes=10)
+            bodies.append(self.paid(bench))
+            self.keep(bodies[-1])
+
+        pages = self.listed(bench, began, bench.clock())
+
+        assert len(pages) > 1
+        found = [one for page in pages for one in page.orders]
+        assert all(isinstance(one, Order) for one in found)
+        changes = [one.changed_at for one in found if isinstance(one, Order)]
+        assert changes == sorted(changes)
+        assert [one.key for one in found if isinstance(one, Order)] == [str(body["id"]) for body in bodies]
+        greatest = [page.greatest for page in pages if page.greatest is not None]
+        assert greatest == sorted(greatest)
+        assert greatest[-1] == changes[-1]
+        # from there on nothing but the last one is listed
+        (last,) = self.listed(bench, greatest[-1], bench.clock())
+        assert [one.key for one in last.orders if isinstance(one, Order)] == [str(bodies[-1]["id"])]
+
+    def test_an_order_that_no_delivery_told_of_becomes_the_same_conversion(self, bench: Bench) -> None:
+        self.connect(bench)
+        bench.clock.advance(hours=1)
+        body = self.paid(bench)
+        self.keep(body)
+
+        (report,) = bench.line.reconciler.run()
+
+        assert (report.seen, report.new, report.faults) == (1, 1, [])
+        assert bench.run() == 1
+        assert bench.verdict(body) == ("reported", "accepted")
+        self.deliver(bench, self.encoded(body))
+        assert bench.run() == 0
+        self.keep(self.changed(body))
+        bench.clock.advance(hours=3)
+        (report,) = bench.line.reconciler.run()
+        assert (report.new, report.changed) == (0, 1)
+        assert bench.run() == 1
+        (booked,) = bench.booked(body)
+        assert booked == bench.reported(body) < 100
 
     @pytest.mark.parametrize("secret", ["current", "previous"])
     def test_a_rotated_secret_is_an_equal_citizen(self, bench: Bench, secret: str) -> None:

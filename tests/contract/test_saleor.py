@@ -45,5 +45,9 @@ class TestSaleor(PlatformContract):
         granted = grant(dict(body), {0: 1})
         return refund(granted, granted["totalGrantedRefund"]["amount"])
 
+    def keep(self, body: Mapping[str, Any]) -> None:
+        self.shop.token = _TOKEN
+        self.shop.keep(dict(body))
+
     def encoded(self, body: Mapping[str, Any]) -> bytes:
         return encode(event("order_updated", body))
