@@ -297,6 +297,18 @@ class _Root:
             return {"errors": [fault], "item": None}
         held = self.saleor.checkouts.setdefault(id, {})
         held.update({pair["key"]: pair["value"] for pair in input})
+        return self._shown(id, held)
+
+    def deleteMetadata(self, id: str, keys: list[str]) -> Body:  # noqa: N802 - as in the schema
+        """Who may write metadata may take it out."""
+        if id in self.saleor.orders:
+            self._only_apps()
+        held = self.saleor.checkouts.setdefault(id, {})
+        for key in keys:
+            held.pop(key, None)
+        return self._shown(id, held)
+
+    def _shown(self, id: str, held: Mapping[str, str]) -> Body:
         shown = [{"key": key, "value": value} for key, value in held.items()]
         if id in self.saleor.orders:
             self.saleor.orders[id]["metadata"] = shown
