@@ -33,6 +33,7 @@ from impact_app.simulator.shopify.orders import LineSpec, OrderSpec, encode, ord
 from impact_app.stores.shopify.reading import read_order
 
 from .pages import BAR_MS, ORDERS, pages
+from .reconciliation import HALF_AN_HOUR_OF_POINTS, MOST_CALLS, reconciled_day
 from .storefront import SLOW_DOWN, script_cost
 
 RATE, SECONDS, SENDERS = 200, 30, 16
@@ -86,6 +87,19 @@ def main() -> None:
         table.add_row(
             f"page with {ORDERS:,} orders, {page}, {database}: ms", f"{median:.0f}", f"bar: {BAR_MS} ms", ""
         )
+    day = reconciled_day()
+    table.add_row(
+        f"reconcile a day of {day.orders} orders: calls to impact.com",
+        str(day.impact_calls),
+        f"bar: {MOST_CALLS}",
+        f"{day.impact_calls / MOST_CALLS:.2f}",
+    )
+    table.add_row(
+        f"the same: Shopify's points in {day.store_calls} calls",
+        f"{day.points:.0f}",
+        f"bar: {HALF_AN_HOUR_OF_POINTS:.0f} (half of Basic's hour)",
+        f"{day.points / HALF_AN_HOUR_OF_POINTS:.2f}",
+    )
     Console().print(table)
 
 

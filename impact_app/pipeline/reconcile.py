@@ -210,6 +210,9 @@ class Reconciler:
             with self.database.write() as connection:
                 store = self._connected(connection, report.store)
                 for order in some:
+                    known = orders.lock(connection, store.id, order.key)
+                    if known is not None and not known.order.is_older_than(order):
+                        continue  # its delivery came meanwhile
                     if fetched(connection, store, order, self.clock()) is Reason.JUDGED:
                         now = self.clock()
                         acts.record(connection, store.id, Act.FIND, "app", now, order_key=order.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -485,6 +486,31 @@ def killed_everywhere(bench: Bench) -> int:
     raise AssertionError("no run came to its end")
 
 
+@both_databases
+def test_two_at_once_do_the_work_once(past: Past) -> None:  # noqa: F811
+    bench = past.bench
+    _, body = booked(past)
+    at_impact(bench, body).items[0].amount = Decimal("80.00")
+    wait(bench)
+    missed = [past.sold("10.00", days_ago=0.005) for _ in range(4)]
+    others = [Services(bench.line.config, bench.clock) for _ in range(3)]
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            reports = [one.result() for one in [threads.submit(reconciled, bench, line) for line in others]]
+    finally:
+        for line in others:
+            line.database.close()
+    assert [report.faults for report in reports] == [[], [], []]
+    bench.run()
+    wait(bench)
+    reconciled(bench)
+    bench.run()
+    assert [bench.booked(one) for one in (body, *missed)] == [[Decimal(100)], *[[Decimal(10)]] * 4]
+    kinds = sorted(step.kind for step in bench.rows(steps, steps.c.state == "accepted"))
+    assert kinds == ["modify", *["submit"] * 5]
+
+
+@both_databases
 def test_killed_before_any_commit_or_call_and_repeated_it_ends_the_same(past: Past) -> None:  # noqa: F811
     bench = past.bench
     _, body = booked(past)
