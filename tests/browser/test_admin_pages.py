@@ -262,7 +262,11 @@ def pages_to_look_at(admin: Admin) -> list[str]:
     found = []
     for rule in app.url_map.iter_rules():
         is_page = rule.endpoint.startswith("store.") and "GET" in (rule.methods or ())
-        if is_page and not rule.rule.endswith((".csv", ".json", "/verdict")) and rule.arguments <= set(values):
+        if (
+            is_page
+            and not rule.rule.endswith((".csv", ".json", "/verdict"))
+            and rule.arguments <= set(values)
+        ):
             chosen = {name: values[name] for name in rule.arguments}
             found.append(adapter.build(rule.endpoint, chosen).removeprefix(f"/stores/{admin.store.id}/"))
     assert len(found) >= 8
