@@ -68,7 +68,7 @@ def run(order: Path | None, *, once: bool) -> int:
     screen, told = _console(), _console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with running_demo(told) as stage:
+        with running_demo(told, port=int(os.environ.get("PORT") or 5000)) as stage:
             _play(stage, order, screen, told)
             if not once:
                 _stay(stage, screen)
@@ -100,8 +100,12 @@ class Stage:
 
 
 @contextlib.contextmanager
-def running_demo(told: Console, setup: Setup | None = None) -> Iterator[Stage]:
-    """All processes in a folder of their own, ended and removed with the block; `setup` is the network's."""
+def running_demo(told: Console, setup: Setup | None = None, *, port: int | None = None) -> Iterator[Stage]:
+    """All processes in a folder of their own, ended and removed with the block; `setup` is the network's.
+
+    `port` is taken if it is free. Without one each demo takes a port of its own, so that several at once do
+    not meet, even while the server of one is being started again.
+    """
     folder = Path(tempfile.mkdtemp(prefix="impact-demo-"))
     secret = secrets.token_hex(16)
     store = PretendStore(domain=SHOP, client_secret=secret, same_organisation=True)
@@ -109,7 +113,8 @@ def running_demo(told: Console, setup: Setup | None = None) -> Iterator[Stage]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         network = stack.enter_context(running_network(setup))
         admin = stack.enter_context(running_admin(store))
-        environment = _environment(folder, store, network, admin)
+        taken = free_port() if port is None or port_fault(port) else port
+        environment = _environment(folder, taken, store, network, admin)
         config = read_config(environment)
         app = f"http://127.0.0.1:{config.port}"
         shop = stack.enter_context(
@@ -128,11 +133,9 @@ def running_demo(told: Console, setup: Setup | None = None) -> Iterator[Stage]:
 
 
 def _environment(
-    folder: Path, store: PretendStore, network: RunningNetwork, admin: RunningAdmin
+    folder: Path, port: int, store: PretendStore, network: RunningNetwork, admin: RunningAdmin
 ) -> dict[str, str]:
     """The environment of a fresh installation, whatever this one's says."""
-    port = int(os.environ.get("PORT") or 5000)
-    port = free_port() if port_fault(port) else port
     ours = (
         "SECRET_KEY",
         "DATABASE_URL",
