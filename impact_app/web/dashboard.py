@@ -9,7 +9,7 @@ There is no cookie: browsers keep none for a page framed by another site.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import structlog
 from flask import Blueprint, abort, g, redirect, render_template, request, url_for
@@ -162,7 +162,8 @@ def _ask_again(domain: str | None) -> HTTPException:
         return sentence_of(401, _ELSEWHERE)
     left_out = {"ticket", "saleorApiUrl"}
     given = {name: text for name, text in request.args.items() if name not in left_out}
-    wanted = f"{request.path}?{urlencode(given)}" if given else request.path
+    path = quote(request.path)
+    wanted = f"{path}?{urlencode(given)}" if given else path
     return redirected(_asking_address(domain, wanted))
 
 

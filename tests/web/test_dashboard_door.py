@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from impact_app import create_app
-from impact_app.config import read_config
+from impact_app.config import ConfigError, read_config
 from impact_app.ledger.stores import Store
 from impact_app.simulator.saleor.dashboard import LIFE, USER_ID, user_token
 from impact_app.simulator.saleor.keys import jwk, private_key
@@ -209,6 +209,14 @@ def test_only_the_dashboards_of_this_saleor_may_frame(
         assert stranger.status_code in (400, 401, 404)
         assert ancestors(stranger) == "'none'"
     services.database.close()
+
+
+@pytest.mark.parametrize(
+    "origin", ["dashboard.example.com", "https://a.example.com/dashboard/", "https://x y"]
+)
+def test_a_dashboard_is_named_by_its_origin(environ: dict[str, str], origin: str) -> None:
+    with pytest.raises(ConfigError, match="SALEOR_DASHBOARD_ORIGINS takes origins"):
+        read_config({**environ, "SALEOR_DASHBOARD_ORIGINS": origin})
 
 
 @pytest.mark.parametrize(
