@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from impact_app.config import Config
@@ -27,6 +28,16 @@ pytest_plugins = ["tests.browsers"]
 settings.register_profile("everyday", derandomize=True, database=None)
 if "PROPERTY_EXAMPLES" not in os.environ:
     settings.load_profile("everyday")
+
+# Its own way of showing exceptions, with every local value, takes seconds for each.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 _numbers = itertools.count(1)
 
