@@ -35,14 +35,14 @@ demo: $(VENV)/.runtime
 run: $(VENV)/.runtime
 	@exec $(BIN)/flask --app app up
 
-# PROPERTY_EXAMPLES says how many generated orders the property tests look at.
+# PROPERTY_EXAMPLES says how many generated orders the property tests look at, HISTORIES how many lives of orders.
 test: $(VENV)/.dev node_modules/.package-lock.json
 	@sh tests/system-packages.sh
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
 test-deep: $(VENV)/.dev node_modules/.package-lock.json
 	@sh tests/system-packages.sh
-	@PROPERTY_EXAMPLES=200000 $(BIN)/pytest -n 2 --dist loadgroup
+	@PROPERTY_EXAMPLES=200000 HISTORIES=50000 $(BIN)/pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.dev node_modules/.package-lock.json
 	@$(BIN)/ruff check .

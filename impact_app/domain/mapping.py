@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 
 from impact_app.domain.attribution import Attribution
 from impact_app.domain.figures import LineFigures, extra_net
-from impact_app.domain.money import Money, total, zero
+from impact_app.domain.money import Money, exponent, total, zero
 from impact_app.domain.orders import Line, LineKind, Order
 from impact_app.domain.rules import Route, Rules
 
@@ -194,7 +194,24 @@ def _once_for_order(order: Order, figures: Iterable[LineFigures], rules: Rules) 
     if any(item.line.kind is not LineKind.GOODS for item in figures) or _extra_items(order, rules):
         return False
     used = {reduction.discount for item in figures for reduction in item.line.reductions}
-    return bool(used) and all(at is not None and order.discounts[at].order_wide for at in used)
+    is_wide = bool(used) and all(at is not None and order.discounts[at].order_wide for at in used)
+    return is_wide and _is_in_proportion(figures, len(used))
+
+
+def _is_in_proportion(figures: Sequence[LineFigures], discounts: int) -> bool:
+    """Whether each line's discount is its share of all, but for roundings.
+
+    An edit adds units and lines without a discount, and tax that is reported with some lines only has none.
+    """
+    currency = figures[0].discount.currency
+    whole = total((item.subtotal for item in figures), currency).amount
+    taken = total((item.discount for item in figures), currency).amount
+    # The shop rounds once for each discount, and once more where tax is taken out.
+    roundings = Decimal(discounts + 1).scaleb(-exponent(currency))
+    return all(
+        abs(item.subtotal.amount * taken - item.discount.amount * whole) <= roundings * whole
+        for item in figures
+    )
 
 
 def promo_code(codes: Sequence[str], partner_codes: Sequence[PartnerCode]) -> str | None:

@@ -52,6 +52,7 @@ class Reported:
     """What impact.com has acknowledged of a conversion.
 
     `first` is what it was reported with, which undoing a reversal goes back to; empty where not kept.
+    `is_spread`: it was reported with a discount of the whole order, which impact.com spread over the items.
     """
 
     campaign_id: str
@@ -61,6 +62,12 @@ class Reported:
     items: tuple[ReportedItem, ...]
     is_reversed: bool = False
     first: tuple[ReportedItem, ...] = field(default=(), compare=False)
+    is_spread: bool = field(default=False, compare=False)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether each item is known to the cent: impact.com rounds what it spreads as it likes."""
+        return not self.is_spread or self.items != self.first
 
     @property
     def amount(self) -> Money:
@@ -308,6 +315,10 @@ def _followed(order: Order, rules: Rules, held: Held, known: Plan, now: datetime
     changed = tuple(new for new, old in zip(wanted, reported.items, strict=True) if new != old)
     if not changed:
         return known
+    if not reported.is_exact:
+        changed = tuple(
+            new for new, old in zip(wanted, reported.items, strict=True) if new != old or new.amount
+        )
     return _within_limits(known, Modify(changed, replace(reported, items=wanted)), held, now)
 
 
@@ -445,6 +456,7 @@ def _as_reported(made: Conversion) -> Reported:
         currency=made.currency,
         items=items,
         first=items,
+        is_spread=made.order_discount is not None and len(items) > 1,
     )
 
 
