@@ -224,7 +224,8 @@ def test_a_report_follows_its_order_and_settles(spec: OrderSpec, seed: int, mone
             assert held is not None
             read_modification(call(found.step, "IRAbc").form, Setup())
             before = {item.sku: item for item in held.items}
-            assert all(before[item.sku] != item for item in found.step.items)
+            changes = [before[item.sku] != item for item in found.step.items]
+            assert all(changes) if held.is_exact else any(changes)
         elif isinstance(found.step, Reverse):
             read_reversal(call(found.step, "IRAbc").form, Setup())
         held = applied(held, found.step)
