@@ -60,7 +60,7 @@ def world(
     yield from _world(folder, f"sqlite:///{folder / 'impact.sqlite3'}", redis_server)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def world_on_postgres(
     quiet: None,
     tmp_path_factory: pytest.TempPathFactory,

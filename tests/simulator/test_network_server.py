@@ -138,9 +138,9 @@ def test_serve_ends_at_once_on_a_signal(number: int):
         said = [process.stdout.readline() for _ in range(6)]
         url = said[0].rpartition(" ")[2].strip()
         with requests.Session() as session:  # its kept-alive connection stays open
-            assert session.get(f"{url}/_simulator/", timeout=10).status_code == 200
+            assert session.get(f"{url}/_simulator/", timeout=60).status_code == 200
             process.send_signal(number)
-            _, err = process.communicate(timeout=5)
+            _, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0
