@@ -317,7 +317,7 @@ def _followed(order: Order, rules: Rules, held: Held, known: Plan, now: datetime
         return known
     if not reported.is_exact:
         changed = tuple(
-            new for new, old in zip(wanted, reported.items, strict=True) if new != old or new.amount
+            new for new, old in zip(wanted, reported.items, strict=True) if new != old or new.quantity
         )
     return _within_limits(known, Modify(changed, replace(reported, items=wanted)), held, now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,10 @@ def _world(folder: Path, url: str, redis: RedisServer) -> Iterator[World]:
             # No power fails here: a process that is killed loses nothing that was committed.
             connection.execute("PRAGMA synchronous=OFF")
 
-    world = World(config_for(folder, url, redis.new_database(), "http://impact.test"), database)
+    config = config_for(folder, url, redis.new_database(), "http://impact.test")
+    assert config.shopify is not None
+    shopify = replace(config.shopify, admin_url="http://shop.test/{shop}")
+    world = World(replace(config, shopify=shopify), database)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(impact_app.http, "HTTPAdapter", world.wires.adapter)
         yield world

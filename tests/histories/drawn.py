@@ -23,6 +23,7 @@ from tests.histories.events import (
     Paid,
     Passed,
     Raised,
+    Reconciled,
     RedisEmptied,
     Refunded,
     Removed,
@@ -112,7 +113,7 @@ _of_app = st.one_of(
         Failing,
         st.lists(st.sampled_from((*TRANSIENT, "refused", "refused")), min_size=1, max_size=12).map(tuple),
     ),
-    st.just(RedisEmptied()),
+    st.just(RedisEmptied()) | st.builds(Reconciled, _killed),
 )
 
 

@@ -152,6 +152,13 @@ class Failing:
 
 
 @dataclass(frozen=True)
+class Reconciled:
+    """The hourly reconciliation runs, and is `killed` like the workers."""
+
+    killed: int | None = None
+
+
+@dataclass(frozen=True)
 class RedisEmptied:
     pass
 
@@ -187,7 +194,7 @@ class In:
     event: InShop
 
 
-Event = In | Worked | Passed | Failing | RedisEmptied
+Event = In | Worked | Passed | Failing | Reconciled | RedisEmptied
 
 
 def told(story: Sequence[Event]) -> str:

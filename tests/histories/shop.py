@@ -106,7 +106,6 @@ class Shop:
     lives: list[Life] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)
     bag: list[Message] = field(default_factory=list)
-    untold: set[str] = field(default_factory=set)
 
     def take(self, event: Change) -> None:
         """Let the change happen, if it can, and tell of it as its `mail` says."""
@@ -135,11 +134,10 @@ class Shop:
         number = len(life.states)
         message = Message(topic, life.now, f"{life.id}-{number}", life.id)
         if fate == "lost" or (fate == "hint" and hint is None):
-            self.untold.add(life.id)
-        elif fate == "late":
+            return
+        if fate == "late":
             self.bag.append(message)
         elif fate == "hint" and hint is not None:
-            self.untold.add(life.id)
             self.hand_over(Message(*hint, f"{life.id}-{number}-hint", life.id))
         else:
             self.hand_over(message)

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from impact_app.ledger.tables import orders
 from tests.histories.drawn import SHOPS, shortened, stories
 from tests.histories.events import (
+    Added,
     Bought,
     Cancelled,
     Event,
@@ -132,6 +133,16 @@ def test_the_first_change_names_every_item_that_impact_com_spread_a_discount_ove
         Worked(),
         In(0, Removed(line=1)),
         Worked(),
+    )
+
+
+def test_the_first_change_names_also_items_that_the_discount_left_worth_nothing(world: World) -> None:
+    """7 yen off 1 and 24: the shop takes the first item's whole yen, impact.com all from the second."""
+    check(
+        world,
+        In(0, Bought(items=(Item("A", 1), Item("C", 24)), money="JPY to USD", off="7 off all")),
+        Worked(),
+        In(0, Added(item=Item("C", 1))),
     )
 
 
