@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from impact_app.simulator.storefront import RunningStorefront, running_storefront
 
@@ -14,11 +14,14 @@ from .visiting import Receiver, Visitor, receiving
 
 OpenStorefront = Callable[..., RunningStorefront]
 
+# What is waited for comes at once where it can; a loaded machine may take its time.
+expect.set_options(timeout=60_000)
+
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context()
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(60_000)
     yield opened
     opened.close()
 

@@ -117,7 +117,7 @@ def open_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 
     def make(**options: Any) -> BrowserContext:
         opened.append(browser.new_context(**options))
-        opened[-1].set_default_timeout(10_000)
+        opened[-1].set_default_timeout(60_000)
         return opened[-1]
 
     yield make

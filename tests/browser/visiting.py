@@ -129,8 +129,8 @@ class Receiver:
     told: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     def beacon(self, event: str) -> dict[str, Any]:
-        """The first beacon of this event, once it has come; fails after ten seconds without."""
-        ends = time.monotonic() + 10
+        """The first beacon of this event, once it has come; fails after a minute without."""
+        ends = time.monotonic() + 60
         while True:
             told: list[dict[str, Any]] = [json.loads(body) for _, body in self.told]
             found = next((beacon for beacon in told if beacon["event"] == event), None)
