@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Flask, g, request
 from flask_babel import Babel, get_locale
 
-#: The languages there is a catalogue for; English is the texts themselves.
-LANGUAGES = ("en", "de")
+#: The languages there is a whole catalogue for; English is the texts themselves.
+LANGUAGES: tuple[str, ...] = ("en",)
 
 
 def register_language(app: Flask) -> None:
