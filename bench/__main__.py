@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,9 +33,10 @@ from impact_app.stores.shopify.reading import read_order
 
 from .pages import BAR_MS, ORDERS, pages
 from .reconciliation import HALF_AN_HOUR_OF_POINTS, MOST_CALLS, reconciled_day
+from .senders import RATE, paced, send
 from .storefront import SLOW_DOWN, script_cost
 
-RATE, SECONDS, SENDERS = 200, 30, 16
+SECONDS = 30
 TOLD = Console(stderr=True)
 
 
@@ -59,14 +59,14 @@ def main() -> None:
     for name in ("What", "Ours", "Baseline", "Ratio"):
         table.add_column(name, justify="left" if name == "What" else "right")
     with running_demo(TOLD, Setup(rate_limit=None)) as stage:
-        paced = receive_paced(stage)
+        arrived = receive_paced(stage)
         ours = saturation(f"http://127.0.0.1:{stage.config.port}/shopify/webhooks", _signed(stage))
         drained = drain_rate(stage)
     with bare_flask() as url:
         bare = saturation(url, lambda _number: (b"x" * 20_000, {}))
     with bare_flask() as url:
         loop = one_connection(url)
-    table.add_row(f"receive, {RATE}/s for {SECONDS} s: p50 / p99 ms", paced, "bar: p99 100 ms", "")
+    table.add_row(f"receive, {RATE}/s for {SECONDS} s: p50 / p99 ms", arrived, "bar: p99 100 ms", "")
     table.add_row(
         "receive at saturation, 1/s", f"{ours:.0f}", f"{bare:.0f} (bare Flask)", f"{ours / bare:.2f}"
     )
@@ -121,14 +121,9 @@ def receive_paced(stage: Stage) -> str:
     before = rows(stage)
     # In a process of its own, since this one is busy being impact.com.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
-        times = apart.submit(_paced, url, prepared).result()
+        times = apart.submit(paced, url, prepared).result()
     assert rows(stage) - before == len(prepared), "deliveries were lost"
     return f"{times[len(times) // 2] * 1000:.1f} / {times[int(len(times) * 0.99)] * 1000:.1f}"
-
-
-def _paced(url: str, prepared: list[tuple[bytes, dict[str, str]]]) -> list[float]:
-    begun = time.monotonic() + 0.2
-    return _send(url, prepared, due=lambda number: begun + number / RATE)
 
 
 def rows(stage: Stage) -> int:
@@ -140,33 +135,8 @@ def saturation(url: str, make: Callable[[int], tuple[bytes, dict[str, str]]]) ->
     """Requests a second from 16 senders as fast as they go."""
     prepared = [make(10_000_000 + number) for number in range(3_000)]
     begun = time.monotonic()
-    _send(url, prepared, due=lambda _number: 0.0)
+    send(url, prepared, due=lambda _number: 0.0)
     return len(prepared) / (time.monotonic() - begun)
-
-
-def _send(url: str, prepared: list[tuple[bytes, dict[str, str]]], due: Callable[[int], float]) -> list[float]:
-    """Post everything, each when it is due; the answers' times in order, counted from when it was due."""
-    waiting = iter(enumerate(prepared))
-    lock, times = threading.Lock(), []
-
-    def sender() -> None:
-        session = requests.Session()
-        while True:
-            with lock:
-                number, (sent, signed) = next(waiting, (-1, (b"", {})))
-            if number < 0:
-                return
-            moment = due(number)
-            time.sleep(max(0.0, moment - time.monotonic()))
-            begun = max(moment, time.monotonic() - 1) if moment else time.monotonic()
-            answer = session.post(url, data=sent, headers=signed, timeout=30)
-            times.append(time.monotonic() - begun)
-            assert answer.status_code == 200, answer.text
-
-    with ThreadPoolExecutor(SENDERS) as threads:
-        for done in [threads.submit(sender) for _ in range(SENDERS)]:
-            done.result()
-    return sorted(times)
 
 
 def drain_rate(stage: Stage) -> float:
