@@ -6,7 +6,7 @@ from flask import Flask, g, request
 from flask_babel import Babel, get_locale
 
 #: The languages there is a whole catalogue for; English is the texts themselves.
-LANGUAGES: tuple[str, ...] = ("en",)
+LANGUAGES: tuple[str, ...] = ("en", "de")
 
 
 def register_language(app: Flask) -> None:

@@ -83,7 +83,7 @@ def test_the_dashboard_opens_a_page_by_way_of_the_users_token(
     assert opened.status_code == 200
     assert saleor.domain in page_of(opened).text
     assert [tag for tag, _ in page_of(opened).tags if tag == "script"] == []
-    assert '<html lang="en">' in opened.get_data(as_text=True)
+    assert '<html lang="de">' in opened.get_data(as_text=True)
     assert all("Set-Cookie" not in one.headers for one in (first, asking, taken, opened))
 
 
