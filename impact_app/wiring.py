@@ -35,6 +35,7 @@ from impact_app.ledger.outbox import Outbox
 from impact_app.ledger.overview import Overviews
 from impact_app.ledger.reconciliation import Reconciliations
 from impact_app.ledger.schema import upgrade
+from impact_app.ledger.setups import Setups
 from impact_app.ledger.stores import Store, Stores, Tokens
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
@@ -66,6 +67,7 @@ from impact_app.pipeline.reconcile import Reconciler
 from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
 from impact_app.pipeline.saleor import MissedEvents, SaleorOrders, SaleorStores, no_facts
+from impact_app.pipeline.setup import Inquirer
 from impact_app.pipeline.takeover import Takeover
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
 from impact_app.pipeline.verify import Verifier
@@ -219,6 +221,20 @@ class Services:
     @cached_property
     def impact(self) -> ImpactApi:
         return ImpactApi(self.http, self.config.impact_api_url)
+
+    @cached_property
+    def setups(self) -> Setups:
+        return Setups(self.database)
+
+    @property
+    def inquirer(self) -> Inquirer:
+        """Who asks impact.com while a page waits: with short time-outs."""
+        api = ImpactApi(self._hasty, self.config.impact_api_url)
+        return Inquirer(self.stores, self.setups, Checks(self.database), api, self.clock)
+
+    @cached_property
+    def _hasty(self) -> Http:
+        return Http(connect=2.0, read=5.0)
 
     @cached_property
     def processor(self) -> Processor:

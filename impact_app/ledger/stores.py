@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from impact_app.ledger import outbox
 from impact_app.ledger.database import Database
-from impact_app.ledger.tables import accounts, deliveries, rule_versions, stores
+from impact_app.ledger.tables import accounts, deliveries, rule_versions, setups, stores
 from impact_app.ledger.vault import Vault
 
 #: Before every clock: what is due then is due at once.
@@ -280,6 +280,8 @@ class Stores:
             }
             if auth_token is not None:
                 values["auth_token"] = self._vault.lock(auth_token)
+                # What the former credentials were told says nothing of these.
+                connection.execute(sa.delete(setups).where(setups.c.store_id == store_id))
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
             _release(connection, account_sid)
 

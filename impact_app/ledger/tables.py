@@ -96,6 +96,17 @@ stores = sa.Table(
     sa.UniqueConstraint("platform", "domain"),
 )
 
+#: What impact.com told a store: one row a store, gone with the credentials it was told to.
+setups = sa.Table(
+    "setups",
+    metadata,
+    sa.Column("store_id", _of("stores"), primary_key=True, autoincrement=False),
+    sa.Column("account_sid", sa.String(64), nullable=False),
+    # the domain's Told
+    sa.Column("told", sa.JSON, nullable=False),
+    sa.Column("told_at", Utc, nullable=False),
+)
+
 #: Every version of a store's rules: what was reported goes on being judged by those it was reported by.
 rule_versions = sa.Table(
     "rule_versions",

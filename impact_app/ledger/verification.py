@@ -124,18 +124,20 @@ class Checks:
             _lock_account(connection, account_sid)
             if not connection.scalar(sa.select(_may_be_asked(sa.literal(account_sid), now))):
                 return now
-            recent = lookups.c.account_sid == account_sid, lookups.c.at > now - _HOUR
-            made, oldest = connection.execute(
-                sa.select(sa.func.count(), sa.func.min(lookups.c.at)).where(*recent)
-            ).one()
-            if made >= LOOKUPS_AN_HOUR:
-                free: datetime = oldest + _HOUR
-                return free
-            connection.execute(
-                sa.delete(lookups).where(lookups.c.account_sid == account_sid, lookups.c.at <= now - _HOUR)
-            )
-            connection.execute(sa.insert(lookups).values(account_sid=account_sid, at=now))
-        return None
+            return _count(connection, account_sid, now)
+
+    def take_for_person(self, account_sid: str, now: datetime) -> datetime | None:
+        """The same for a call that somebody waits for: it need not wait for postings or for a hold to end.
+
+        A held account may be asked because what holds it is what the person is mending.
+        """
+        with self._database.write() as connection:
+            _lock_account(connection, account_sid)
+            resume = sa.select(accounts.c.resume_at).where(accounts.c.sid == account_sid)
+            paused: datetime | None = connection.scalar(resume)
+            if paused is not None and paused > now:
+                return paused
+            return _count(connection, account_sid, now)
 
     def found(self, one: Due, judgement: Judgement, action: Action | None, now: datetime) -> bool:
         """Write down what became of a conversion, and give its order the reason that follows.
@@ -240,6 +242,22 @@ def _may_be_asked(account_sid: sa.ColumnElement[str], now: datetime) -> sa.Colum
         IS_LIVE,
     )
     return sa.not_(sa.or_(resting.correlate_except(accounts), posting.correlate_except(steps, stores)))
+
+
+def _count(connection: sa.Connection, account_sid: str, now: datetime) -> datetime | None:
+    """Take one of the hour's look-ups; when the next is free where none is left."""
+    recent = lookups.c.account_sid == account_sid, lookups.c.at > now - _HOUR
+    made, oldest = connection.execute(
+        sa.select(sa.func.count(), sa.func.min(lookups.c.at)).where(*recent)
+    ).one()
+    if made >= LOOKUPS_AN_HOUR:
+        free: datetime = oldest + _HOUR
+        return free
+    connection.execute(
+        sa.delete(lookups).where(lookups.c.account_sid == account_sid, lookups.c.at <= now - _HOUR)
+    )
+    connection.execute(sa.insert(lookups).values(account_sid=account_sid, at=now))
+    return None
 
 
 def _lock_account(connection: sa.Connection, sid: str) -> None:

@@ -8,10 +8,11 @@ import structlog
 from flask import g, render_template, request
 from flask_babel import gettext
 
+from impact_app.domain.programs import AccountCheck
 from impact_app.ledger.stores import Credentials, Store
 from impact_app.ledger.vault import Unreadable
 from impact_app.stores.shopify.storefront import EMBED
-from impact_app.transports.api.account import AccountCheck, check_account
+from impact_app.transports.api.account import check_account
 from impact_app.web.access import here, services
 from impact_app.web.pages import Notice, pages
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored, submitted

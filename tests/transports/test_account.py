@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from impact_app.domain.programs import AccountCheck
 from impact_app.http import Http
 from impact_app.ledger.stores import Credentials
 from impact_app.simulator.network import RunningNetwork, running_network
-from impact_app.transports.api.account import AccountCheck, check_account
+from impact_app.transports.api.account import check_account
 
 SID = "IRPretendNetworkAccount00000000001"
 

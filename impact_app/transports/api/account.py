@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
+from impact_app.domain.programs import AccountCheck
 from impact_app.http import Answer, Http, NoAnswer, NotConnected
 from impact_app.transports.api.client import ImpactApi
+from impact_app.transports.api.lookups import Asks
 from impact_app.transports.api.request import Call
-
-Outcome = Literal["works", "refused", "limited", "unreachable", "unexpected"]
 
 
 class Credentials(Protocol):
@@ -24,18 +23,13 @@ class Credentials(Protocol):
     def auth_token(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class AccountCheck:
-    """What impact.com says of credentials, in words for the merchant; "" where it told nothing more."""
-
-    outcome: Outcome
-    sentence: str
-    currency: str = ""
-    time_zone: str = ""
-
-
 def check_account(http: Http, base_url: str, credentials: Credentials) -> AccountCheck:
-    """Ask impact.com who these credentials belong to. Never raises.
+    """Ask impact.com who these credentials belong to. Never raises."""
+    return account_check(ImpactApi(http, base_url), credentials)
+
+
+def account_check(asks: Asks, credentials: Credentials) -> AccountCheck:
+    """The same through somebody who asks. Raises only what asking raises beside the faults of a connection.
 
     Only 401 means a wrong SID or token. 403 means that the token is known and may not do this one thing;
     it may still post conversions.
@@ -44,7 +38,7 @@ def check_account(http: Http, base_url: str, credentials: Credentials) -> Accoun
     sid = quote(credentials.account_sid, safe="")
     call = Call("GET", f"/Advertisers/{sid}/CompanyInformation", ())
     try:
-        answer = ImpactApi(http, base_url).ask(call, credentials.account_sid, credentials.auth_token)
+        answer = asks.ask(call, credentials.account_sid, credentials.auth_token)
     except (NotConnected, NoAnswer):
         return AccountCheck(
             "unreachable", "impact.com could not be reached, so the credentials could not be tried."

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from impact_app.domain.verification import Action, ActionItem, Submission
 from impact_app.http import Answer, NoAnswer, NotConnected
+from impact_app.transports.api.fields import moment_of, text_of
 from impact_app.transports.api.request import Call, Form
 from impact_app.transports.api.response import receipt
 
@@ -50,15 +51,15 @@ def submission(api: Asks, account_sid: str, auth_token: str, queued_uri: str, *,
     # Only the batch id is taken from what the network said, so that credentials go nowhere else.
     batch = urlsplit(queued_uri).path.rstrip("/").rsplit("/", 1)[-1]
     call = Call("GET", f"/Advertisers/{account_sid}/APISubmissions/{batch}", ())
-    record = _asked(api, call, account_sid, auth_token, now)
-    if not _text(record, "Status"):
+    record = asked(api, call, account_sid, auth_token, now)
+    if not text_of(record, "Status"):
         raise NotAnswered("impact.com's answer is not the record of a submission.", 200)
     return Submission(
-        status=_text(record, "Status"),
-        order_id=_text(record, "OrderId"),
-        error_type=_text(record, "ErrorType"),
-        error_reason=_text(record, "ErrorReason"),
-        partner_id=_text(record, "MediaPartnerId"),
+        status=text_of(record, "Status"),
+        order_id=text_of(record, "OrderId"),
+        error_type=text_of(record, "ErrorType"),
+        error_reason=text_of(record, "ErrorReason"),
+        partner_id=text_of(record, "MediaPartnerId"),
     )
 
 
@@ -90,12 +91,12 @@ def action_items(
 ) -> tuple[ActionItem, ...]:
     """The items of one action. Raises `NotAnswered`, with status 404 where there is no such action."""
     path = f"/Advertisers/{account_sid}/Actions/{quote(action_id, safe='')}/Items"
-    body = _asked(api, Call("GET", path, ()), account_sid, auth_token, now)
+    body = asked(api, Call("GET", path, ()), account_sid, auth_token, now)
     records = body.get("ActionItems")
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise NotAnswered("impact.com's answer is not a list of items.", 200)
     return tuple(
-        ActionItem(_text(record, "Sku"), int(_amount(record, "Quantity")), _amount(record, "SaleAmount"))
+        ActionItem(text_of(record, "Sku"), int(_amount(record, "Quantity")), _amount(record, "SaleAmount"))
         for record in records
     )
 
@@ -106,14 +107,14 @@ def _window(
     try:
         return list(_pages(api, account, _query(campaign_id, start, end), now))
     except NotAnswered as fault:
-        if not _holds_too_many(fault) or end - start <= _SHORTEST_WINDOW:
+        if not holds_too_many(fault) or end - start <= _SHORTEST_WINDOW:
             raise
     middle = (start + (end - start) / 2).replace(microsecond=0)
     early = _window(api, account, campaign_id, start, middle, now)
     return [*early, *_window(api, account, campaign_id, middle + timedelta(seconds=1), end, now)]
 
 
-def _holds_too_many(fault: NotAnswered) -> bool:
+def holds_too_many(fault: NotAnswered) -> bool:
     """More than ten pages have no code of their own, and the wording is not published."""
     return fault.status == 400 and any(word in str(fault).lower() for word in ("page", "too many", "exceed"))
 
@@ -121,21 +122,21 @@ def _holds_too_many(fault: NotAnswered) -> bool:
 def _query(campaign_id: str, start: datetime, end: datetime) -> Form:
     return (
         ("CampaignId", campaign_id),
-        ("ActionDateStart", _moment(start)),
-        ("ActionDateEnd", _moment(end)),
+        ("ActionDateStart", written(start)),
+        ("ActionDateEnd", written(end)),
         ("PageSize", str(PAGE_SIZE)),
     )
 
 
-def _moment(moment: datetime) -> str:
-    """With its time part: without one impact.com refuses a date, or reads it as it likes."""
+def written(moment: datetime) -> str:
+    """A moment with its time part: without one impact.com refuses a date, or reads it as it likes."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _pages(api: Asks, account: tuple[str, str], query: Form, now: datetime) -> Iterator[Action]:
     path = f"/Advertisers/{account[0]}/Actions"
     for _ in range(PAGES):
-        body = _asked(api, Call("GET", path, query), *account, now)
+        body = asked(api, Call("GET", path, query), *account, now)
         if "Actions" not in body:
             raise NotAnswered("impact.com's answer is not a list of actions.", 200)
         for record in body["Actions"] or ():
@@ -146,7 +147,8 @@ def _pages(api: Asks, account: tuple[str, str], query: Form, now: datetime) -> I
         query = following
 
 
-def _asked(api: Asks, call: Call, account_sid: str, auth_token: str, now: datetime) -> dict[str, Any]:
+def asked(api: Asks, call: Call, account_sid: str, auth_token: str, now: datetime) -> dict[str, Any]:
+    """The object that impact.com answers with. Raises `NotAnswered`, also where it is something else."""
     try:
         answer = api.ask(call, account_sid, auth_token)
     except (NotConnected, NoAnswer) as fault:
@@ -173,34 +175,27 @@ def _refusal(answer: Answer, auth_token: str, now: datetime) -> NotAnswered:
 
 
 def _action(record: Any) -> Action:
-    if not isinstance(record, dict) or not _text(record, "Id"):
+    if not isinstance(record, dict) or not text_of(record, "Id"):
         raise NotAnswered("impact.com's list holds something that is no action.", 200)
     return Action(
-        id=_text(record, "Id"),
-        order_id=_text(record, "Oid"),
-        event_type_id=_text(record, "ActionTrackerId"),
-        partner_id=_text(record, "MediaPartnerId"),
-        partner_name=_text(record, "MediaPartnerName"),
-        state=_text(record, "State"),
+        id=text_of(record, "Id"),
+        order_id=text_of(record, "Oid"),
+        event_type_id=text_of(record, "ActionTrackerId"),
+        partner_id=text_of(record, "MediaPartnerId"),
+        partner_name=text_of(record, "MediaPartnerName"),
+        state=text_of(record, "State"),
         amount=_amount(record, "Amount"),
-        currency=_text(record, "Currency"),
+        currency=text_of(record, "Currency"),
         payout=_amount(record, "Payout"),
-        event_date=_date(record, "EventDate"),
-        created_at=_date(record, "CreationDate"),
-        locking_date=_date(record, "LockingDate"),
+        event_date=moment_of(record, "EventDate"),
+        created_at=moment_of(record, "CreationDate"),
+        locking_date=moment_of(record, "LockingDate"),
     )
-
-
-def _text(record: dict[str, Any], name: str) -> str:
-    """As text a database takes: JSON can spell characters that none does."""
-    value = record.get(name)
-    text = "" if value is None else str(value)
-    return text[:255].replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _amount(record: dict[str, Any], name: str) -> Decimal:
     """A number, or text with a point; impact.com sends both. Nothing at all is nothing."""
-    text = _text(record, name) or "0"
+    text = text_of(record, name) or "0"
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -208,15 +203,3 @@ def _amount(record: dict[str, Any], name: str) -> Decimal:
     if not amount.is_finite():
         raise NotAnswered(f"impact.com's {name} {text[:40]!r} is no amount.", 200)
     return amount
-
-
-def _date(record: dict[str, Any], name: str) -> datetime | None:
-    """A moment with its offset; impact.com leaves out what has no date yet. One without offset is in UTC."""
-    text = _text(record, name)
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
