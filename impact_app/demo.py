@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -111,7 +111,7 @@ def running_demo(told: Console, setup: Setup | None = None, *, port: int | None 
     store = PretendStore(domain=SHOP, client_secret=secret, same_organisation=True)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        network = stack.enter_context(running_network(setup))
+        network = stack.enter_context(running_network(_for_this_shop(setup or Setup())))
         admin = stack.enter_context(running_admin(store))
         taken = free_port() if port is None or port_fault(port) else port
         environment = _environment(folder, taken, store, network, admin)
@@ -130,6 +130,15 @@ def running_demo(told: Console, setup: Setup | None = None, *, port: int | None 
             log = (config.instance_path / "log").read_text(errors="replace")
             raise Failed(f"{fault} The processes' log ends with:\n{log[-1500:]}") from None
         yield Stage(config, line, network, admin, shop, _connect(line, store, network))
+
+
+def _for_this_shop(setup: Setup) -> Setup:
+    """The network's set-up with a first program that partners may link to the demo's shop with."""
+    first, *rest = setup.campaigns
+    # The pretend storefront answers under both names of this machine.
+    domains = ",".join((SHOP, "localhost", "127.0.0.1"))
+    fitting = replace(first, landing_page=f"https://{SHOP}/", deep_link_domains=domains)
+    return replace(setup, campaigns=(fitting, *rest))
 
 
 def _environment(

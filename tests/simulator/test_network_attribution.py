@@ -5,7 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from impact_app.simulator.network import Click, EventType, Partner, PromoCode, Setup
+from impact_app.simulator.network import (
+    Click,
+    Contract,
+    EventType,
+    Partner,
+    PromoCode,
+    Setup,
+    UnusableSetup,
+)
 
 from .brand import NOON, brand
 
@@ -168,3 +176,45 @@ def test_an_uncredited_conversion_does_not_stand_in_the_way_of_a_repaired_one():
     with brand() as caller:
         assert caller.reason(caller.submit(CampaignId=77)) == "CAMPAIGN_NOT_FOUND"
         assert caller.reason(caller.submit()) == ""
+
+
+def test_a_contracts_window_and_event_types_decide_who_is_paid():
+    clicks = (
+        Click("fresh", 1, NOON - timedelta(days=39)),
+        Click("stale", 1, NOON - timedelta(days=41)),
+        Click("brief", 2, NOON - timedelta(hours=49)),
+        Click("unpaid", 4, NOON - timedelta(days=1)),
+        Click("nobody", 5, NOON - timedelta(days=1)),
+    )
+    contracts = (
+        Contract("S-1", 1, window=40),
+        Contract("S-2", 2, window=48, window_unit="HOUR"),
+        Contract("S-3", 4, event_type_ids=(13,)),
+        Contract("S-4", 5, end=NOON - timedelta(days=2)),
+    )
+    setup = Setup(
+        strict_clicks=True,
+        partners=(*PARTNERS, Partner(4, "Leads only"), Partner(5, "Left")),
+        clicks=clicks,
+        promo_codes=(),
+        contracts=contracts,
+    )
+    with brand(setup) as caller:
+        ends = {
+            click.id: caller.reason(
+                caller.submit(("CustomerId", "OrderPromoCode"), ClickId=click.id, OrderId=click.id, **EVENT)
+            )
+            for click in clicks
+        }
+    assert ends == {
+        "fresh": "",
+        "stale": "OUTSIDE_ASSOCIATION_WINDOW",
+        "brief": "OUTSIDE_ASSOCIATION_WINDOW",
+        "unpaid": "ACTIONTERMS_NOT_FOUND",
+        "nobody": "CONTRACT_NOT_FOUND",
+    }
+
+
+def test_a_contract_with_an_impossible_window_is_refused():
+    with pytest.raises(UnusableSetup, match="S-1"):
+        Contract("S-1", window=-1)

@@ -16,7 +16,9 @@ SETUP = Setup()
 
 @pytest.fixture(scope="module")
 def shared():
-    with brand(Setup(rate_limit=None)) as caller:
+    narrow = (Token("programs-only", ("Programs",)), Token("contracts-only", ("Contracts",)))
+    account = dataclasses.replace(Account(), tokens=(*Account().tokens, *narrow))
+    with brand(Setup(rate_limit=None, accounts=(account,))) as caller:
         yield caller
 
 
@@ -64,6 +66,12 @@ def test_unreadable_credentials_are_401(caller: Brand, header: str):
         ("pretend-conversions-token", "GET", "Actions?CampaignId=1000", 403),
         ("pretend-conversions-token", "GET", "APISubmissions", 403),
         ("pretend-conversions-token", "GET", "PromoCodes", 403),
+        ("pretend-conversions-token", "GET", "Campaigns", 403),
+        ("pretend-conversions-token", "GET", "Campaigns/1000/Contracts", 403),
+        ("programs-only", "GET", "Campaigns/1000", 200),
+        ("programs-only", "GET", "Campaigns/1000/Contracts", 403),
+        ("contracts-only", "GET", "Campaigns/1000/Contracts", 200),
+        ("contracts-only", "GET", "Campaigns/1000", 403),
         ("pretend-conversions-token", "PUT", "Actions", 403),
         ("pretend-read-only-token", "GET", "CompanyInformation", 200),
         ("pretend-read-only-token", "GET", "Actions?CampaignId=1000", 200),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from impact_app.simulator.network import Campaign, PromoCode, Setup
+from impact_app.simulator.network import Campaign, Contract, PromoCode, Setup
 
 from .brand import NOON, Brand, brand
 
@@ -171,6 +171,70 @@ def test_programs_are_listed_and_filtered(caller: Brand):
     assert program["GatewayTrackingSettings"]["MediaPartnerTrackingTemplate"] == "im_ref={clickid}"
     assert program["PromoCodeTracking"] is True
     assert caller.get("Campaigns/9").status_code == 404
+
+
+def test_a_program_shows_how_its_links_are_made():
+    campaign = Campaign(
+        tracking_template="clickid={clickid}",
+        program_template="utm_source=impact",
+        deep_linking=False,
+        deep_link_domains="shop.example,*.shop.example",
+        view_through=True,
+        tracking_domain="go.shop.example",
+    )
+    with brand(Setup(campaigns=(campaign,))) as caller:
+        program = caller.get("Campaigns/1000").json()
+    assert (program["TrackingDomain"], program["ViewThroughCrediting"]) == ("go.shop.example", True)
+    gateway = program["GatewayTrackingSettings"]
+    assert gateway["MediaPartnerTrackingTemplate"] == "clickid={clickid}"
+    assert gateway["CampaignTrackingTemplate"] == "utm_source=impact"
+    assert (gateway["DeepLinking"], gateway["DeepLinkDomains"]) == (False, "shop.example,*.shop.example")
+
+
+def test_every_active_partner_has_a_contract_by_itself(caller: Brand):
+    listed = caller.get("Campaigns/1000/Contracts").json()["Contracts"]
+    assert [(one["Id"], one["PartnerId"], one["Status"]) for one in listed] == [
+        ("S-20001", 20001, "ACTIVE"),
+        ("S-20002", 20002, "ACTIVE"),
+    ]
+    (payout,) = listed[0]["TemplateTerms"]["EventPayouts"]
+    assert (payout["EventTypeId"], payout["DefaultPayoutRate"]) == (9876, 5.0)
+    assert payout["ValidReferrals"] == [{"Type": "CLICKS", "Window": "30", "WindowUnit": "DAY"}]
+    assert caller.get("Campaigns/1000/Contracts/S-20001").json() == listed[0]
+    assert caller.get("Campaigns/9/Contracts").status_code == 404
+    assert caller.get("Campaigns/1000/Contracts/S-1").status_code == 404
+
+
+def test_contracts_are_filtered_and_paged():
+    agreed = (
+        Contract("S-1", 20001, window=45),
+        Contract("S-2", 20002, event_type_ids=(1,), window=48, window_unit="HOUR", tells_window=False),
+        Contract("S-3", 20001, end=NOON - timedelta(days=1)),
+        Contract("S-4", 20001, start=NOON + timedelta(days=1)),
+        Contract("S-5", 20001, campaign_id=2),
+    )
+    with brand(Setup(contracts=agreed)) as caller:
+
+        def found(**filters: object) -> list[str]:
+            answer = caller.get("Campaigns/1000/Contracts", **filters)
+            return [one["Id"] for one in answer.json()["Contracts"]]
+
+        assert found() == ["S-1", "S-2"]  # only those in force, unless a status is asked for
+        assert found(Status="EXPIRED") == ["S-3"]
+        assert found(Status="UPCOMING") == ["S-4"]
+        assert found(PartnerId=20002) == ["S-2"]
+        assert found(Page=2, PageSize=1) == ["S-2"]
+        assert caller.get("Campaigns/1000/Contracts", Signed=1).status_code == 400
+        silent = caller.get("Campaigns/1000/Contracts/S-2").json()
+        assert silent["TemplateTerms"]["EventPayouts"] == []  # of an event type that there is not
+        assert caller.get("Campaigns/1000/Contracts/S-5").status_code == 404
+
+
+def test_a_contract_may_leave_its_window_out():
+    with brand(Setup(contracts=(Contract("S-1", tells_window=False),))) as caller:
+        (payout,) = caller.get("Campaigns/1000/Contracts/S-1").json()["TemplateTerms"]["EventPayouts"]
+        assert payout["EventTypeId"] == 9876
+        assert "ValidReferrals" not in payout
 
 
 def test_promo_codes_are_listed_and_filtered():

@@ -334,6 +334,40 @@ def show_campaign(sid: str, campaign_id: int) -> Response:
     return replies.reply(request, shapes.program(campaign, _account(sid)))
 
 
+@api.get("/Campaigns/<int:campaign_id>/Contracts")
+def list_contracts(sid: str, campaign_id: int) -> Response:
+    def view() -> Response:
+        _refuse_unknown(("Status", "PartnerId"))
+        status, partner = request.args.get("Status", "ACTIVE"), request.args.get("PartnerId", "")
+        records = [
+            record
+            for record in _contracts(sid, campaign_id)
+            if record["Status"] == status and partner in ("", str(record["PartnerId"]))
+        ]
+        return _listed(records, "Contracts")
+
+    if _books().setup.campaign(campaign_id) is None:
+        return _missing(f"program {campaign_id}")
+    return _answer(view)
+
+
+def _contracts(sid: str, campaign_id: int) -> list[shapes.Record]:
+    books, account = _books(), _account(sid)
+    return [
+        shapes.contract(agreed, account, books.setup, books.clock())
+        for agreed in books.setup.agreed
+        if agreed.campaign_id == campaign_id
+    ]
+
+
+@api.get("/Campaigns/<int:campaign_id>/Contracts/<contract_id>")
+def show_contract(sid: str, campaign_id: int, contract_id: str) -> Response:
+    for record in _contracts(sid, campaign_id):
+        if record["Id"] == contract_id:
+            return replies.reply(request, record)
+    return _missing(f"contract {contract_id} in program {campaign_id}")
+
+
 @api.get("/PromoCodes")
 def list_promo_codes(sid: str) -> Response:
     def view() -> Response:

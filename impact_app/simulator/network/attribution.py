@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from .setup import Click, EventType, Partner, PromoCode, Setup
+from .setup import Click, Contract, EventType, Partner, PromoCode, Setup
 from .validation import Conversion
 
 VALIDATION = "Validation"
@@ -62,19 +62,42 @@ def check_age(conversion: Conversion, setup: Setup, submitted: datetime) -> None
 
 def credit(conversion: Conversion, event_type: EventType, setup: Setup) -> Credit:
     """Find the one partner to pay: forced, by an assigned code, or by a click; else raise `Uncredited`."""
+    found = _referred(conversion, event_type, setup)
+    if setup.contracts:
+        _check_contract(found.partner.id, event_type, conversion, setup)
+    return found
+
+
+def _check_contract(partner_id: int, event_type: EventType, conversion: Conversion, setup: Setup) -> None:
+    theirs = _contracts(partner_id, conversion, setup)
+    if not theirs:
+        raise Uncredited(CONTRACT, "CONTRACT_NOT_FOUND", f"Partner {partner_id} had no contract then.")
+    if not any(one.covers(event_type) for one in theirs):
+        raise Uncredited(
+            CONTRACT, "ACTIONTERMS_NOT_FOUND", f"No contract of partner {partner_id} has {event_type.name}."
+        )
+
+
+def _contracts(partner_id: int, conversion: Conversion, setup: Setup) -> list[Contract]:
+    """The contracts that the partner had when the event happened."""
+    at = conversion.event_date
+    return [one for one in setup.agreed if one.partner_id == partner_id and one.status(at) == "ACTIVE"]
+
+
+def _referred(conversion: Conversion, event_type: EventType, setup: Setup) -> Credit:
     if conversion.forced_partner is not None:
         return _forced(conversion, conversion.forced_partner, setup)
     clicks = _clicks(conversion, setup)
     code = _assigned_code(conversion, event_type, setup)
     if code is not None:
-        return _by_code(conversion, code, clicks, setup)
+        return _by_code(conversion, code, clicks, event_type, setup)
     if not clicks:
         return _by_own_domain(conversion, setup)
-    valid = [click for click in clicks if _inside_window(click, conversion, setup)]
+    valid = [click for click in clicks if _inside_window(click, conversion, event_type, setup)]
     if not valid:
-        days = f"{setup.referral_window_days:g}"
+        days = _window(clicks[0].partner_id, conversion, event_type, setup) / timedelta(days=1)
         raise Uncredited(
-            CONTRACT, "OUTSIDE_ASSOCIATION_WINDOW", f"No click within {days} days before the order."
+            CONTRACT, "OUTSIDE_ASSOCIATION_WINDOW", f"No click within {days:g} days before the order."
         )
     winner = max(valid, key=lambda click: _clicked_at(click, conversion))
     return Credit(_active(winner.partner_id, setup), "CLICK_COOKIE", _clicked_at(winner, conversion))
@@ -102,9 +125,16 @@ def _clicked_at(click: Click, conversion: Conversion) -> datetime:
     return click.date or conversion.event_date - timedelta(hours=1)
 
 
-def _inside_window(click: Click, conversion: Conversion, setup: Setup) -> bool:
+def _inside_window(click: Click, conversion: Conversion, event_type: EventType, setup: Setup) -> bool:
     age = conversion.event_date - _clicked_at(click, conversion)
-    return timedelta(0) <= age <= timedelta(days=setup.referral_window_days)
+    return timedelta(0) <= age <= _window(click.partner_id, conversion, event_type, setup)
+
+
+def _window(partner_id: int, conversion: Conversion, event_type: EventType, setup: Setup) -> timedelta:
+    """The partner's longest window for the event type; the general one where none is agreed."""
+    agreed = [one for one in _contracts(partner_id, conversion, setup) if one.covers(event_type)]
+    usual = timedelta(days=setup.referral_window_days)
+    return max((one.referral_window for one in agreed), default=usual)
 
 
 def _assigned_code(conversion: Conversion, event_type: EventType, setup: Setup) -> PromoCode | None:
@@ -126,8 +156,10 @@ def valid_at(code: PromoCode, moment: datetime) -> bool:
     return (code.start is None or code.start <= moment) and (code.end is None or moment <= code.end)
 
 
-def _by_code(conversion: Conversion, code: PromoCode, clicks: list[Click], setup: Setup) -> Credit:
-    valid = [click for click in clicks if _inside_window(click, conversion, setup)]
+def _by_code(
+    conversion: Conversion, code: PromoCode, clicks: list[Click], event_type: EventType, setup: Setup
+) -> Credit:
+    valid = [click for click in clicks if _inside_window(click, conversion, event_type, setup)]
     last = max(valid, key=lambda click: _clicked_at(click, conversion), default=None)
     met = {
         "ALWAYS": True,

@@ -4,12 +4,12 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-CATEGORIES = ("Conversions", "Actions", "Submissions", "Programs", "Promo Codes", "Account")
+CATEGORIES = ("Conversions", "Actions", "Submissions", "Programs", "Promo Codes", "Contracts", "Account")
 
 
 class UnusableSetup(Exception):
@@ -62,6 +62,11 @@ class Agency:
 
 @dataclass(frozen=True)
 class Campaign:
+    """A program; `tracking_template` is added to partners' links, `program_template` to all of its links.
+
+    `deep_link_domains` has commas between the domains.
+    """
+
     id: int = 1000
     name: str = "Pretend Program"
     state: str = "ACTIVE"
@@ -70,6 +75,10 @@ class Campaign:
     landing_page: str = "https://shop.example/"
     deep_link_domains: str = "shop.example"
     tracking_template: str = "im_ref={clickid}"
+    program_template: str = ""
+    deep_linking: bool = True
+    view_through: bool = False
+    tracking_domain: str = "partners.example"
 
 
 @dataclass(frozen=True)
@@ -129,13 +138,54 @@ class PromoCode:
                 raise UnusableSetup(f"Promo code {self.code!r} is no regular expression: {error}.") from None
 
 
+_UNITS = {"HOUR": timedelta(hours=1), "DAY": timedelta(days=1), "WEEK": timedelta(weeks=1)}
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What was agreed with a partner: which event types are paid, and how long after a click.
+
+    `event_type_ids` empty means all of the program. `tells_window` off leaves the window out of what the API
+    shows; it counts all the same.
+    """
+
+    id: str
+    partner_id: int = 20001
+    campaign_id: int = 1000
+    event_type_ids: tuple[int, ...] = ()
+    window: float = 30
+    window_unit: Literal["DAY", "HOUR", "WEEK"] = "DAY"
+    tells_window: bool = True
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def __post_init__(self) -> None:
+        # The upper bound keeps every date within the calendar.
+        if not 0 <= self.window <= 100_000:
+            raise UnusableSetup(f"Contract {self.id}: a window of {self.window:g} is none.")
+
+    def covers(self, event_type: EventType) -> bool:
+        is_paid = not self.event_type_ids or event_type.id in self.event_type_ids
+        return is_paid and event_type.campaign_id == self.campaign_id
+
+    def status(self, now: datetime) -> str:
+        if self.start is not None and self.start > now:
+            return "UPCOMING"
+        return "EXPIRED" if self.end is not None and self.end <= now else "ACTIVE"
+
+    @property
+    def referral_window(self) -> timedelta:
+        return self.window * _UNITS[self.window_unit]
+
+
 @dataclass(frozen=True)
 class Setup:
     """Everything that may be chosen; durations are in the unit that their name ends with.
 
     With `strict_clicks` off every click id counts as a click of `default_partner_id`, so that a trial
     needs no preparation. `duplicate_window_days` is ours: impact.com does not publish the real length.
-    `rate_limit` counts calls per account and hour; none switches it off.
+    `rate_limit` counts calls per account and hour; none switches it off. Without `contracts` every active
+    partner has one in every program, with `referral_window_days` and all event types.
     """
 
     accounts: tuple[Account, ...] = (Account(),)
@@ -145,6 +195,7 @@ class Setup:
     partners: tuple[Partner, ...] = (Partner(), Partner(20002, "Pretend Coupon Site", Decimal("0.03")))
     clicks: tuple[Click, ...] = ()
     promo_codes: tuple[PromoCode, ...] = (PromoCode(501, "PARTNER10", partner_id=20002),)
+    contracts: tuple[Contract, ...] = ()
     strict_clicks: bool = False
     default_partner_id: int = 20001
     queue_seconds: float = 0
@@ -192,6 +243,16 @@ class Setup:
 
     def partner(self, partner_id: int) -> Partner | None:
         return next((partner for partner in self.partners if partner.id == partner_id), None)
+
+    @property
+    def agreed(self) -> tuple[Contract, ...]:
+        """The contracts, those that every active partner has included."""
+        return self.contracts or tuple(
+            Contract(f"S-{partner.id}", partner.id, campaign.id, window=self.referral_window_days)
+            for campaign in self.campaigns
+            for partner in self.partners
+            if partner.active
+        )
 
     def event_type(self, event_type_id: int | None, code: str = "") -> EventType | None:
         if event_type_id is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from . import money
 from .actions import PENDING, Action, Item
 from .attribution import valid_at
-from .setup import Account, Campaign, PromoCode, Setup
+from .setup import Account, Campaign, Contract, PromoCode, Setup
 from .submissions import Submission
 from .values import iso
 
@@ -219,20 +219,60 @@ def program(campaign: Campaign, account: Account) -> Record:
         "Type": campaign.type,
         "ShortDescription": "",
         "PromoCodeTracking": campaign.promo_code_tracking,
-        "TrackingDomain": "partners.example",
-        "ViewThroughCrediting": False,
+        "TrackingDomain": campaign.tracking_domain,
+        "ViewThroughCrediting": campaign.view_through,
         "IdentityMatching": "ACCOUNT",
         "GatewayTrackingSettings": {
             "DefaultLandingPage": campaign.landing_page,
             "MediaPartnerTrackingTemplate": campaign.tracking_template,
-            "CampaignTrackingTemplate": campaign.tracking_template,
+            "CampaignTrackingTemplate": campaign.program_template,
             "SSLSupport": True,
-            "DeepLinking": True,
+            "DeepLinking": campaign.deep_linking,
             "DeepLinkDomains": campaign.deep_link_domains,
             "UniqueClickWindowLength": "24h",
             "UniqueClickWindowType": "ROLLING",
         },
         "Uri": f"/Advertisers/{account.sid}/Campaigns/{campaign.id}",
+    }
+
+
+def contract(agreed: Contract, account: Account, setup: Setup, now: datetime) -> Record:
+    """One contract; `ValidReferrals` tell a partner of its window. Whether they tell a brand is not known."""
+    partner = setup.partner(agreed.partner_id)
+    uri = f"/Advertisers/{account.sid}/Campaigns/{agreed.campaign_id}/Contracts/{agreed.id}"
+    window = {"Type": "CLICKS", "Window": f"{agreed.window:g}", "WindowUnit": agreed.window_unit}
+    payouts = [
+        {
+            "EventTypeId": kind.id,
+            "EventTypeName": kind.name,
+            "EventCategory": "SALE",
+            "DefaultPayoutRate": _number((partner.rate if partner else Decimal(0)) * 100),
+            "PayoutLevel": "ITEM",
+            **({"CreditPolicy": "LAST_REFERRER", "ValidReferrals": [window]} if agreed.tells_window else {}),
+        }
+        for kind in setup.event_types
+        if agreed.covers(kind)
+    ]
+    return {
+        "Id": agreed.id,
+        "PartnerId": agreed.partner_id,
+        "PartnerValue1": "",
+        "Status": agreed.status(now),
+        "StartDate": _moment(agreed.start),
+        "EndDate": _moment(agreed.end),
+        "BrandSignatory": "Brand Person",
+        "PartnerSignatory": partner.name if partner else "",
+        "TemplateTerms": {
+            "TemplateId": 99999,
+            "VersionId": 1,
+            "Name": "Public Terms",
+            "Labels": [],
+            "Currency": account.currency,
+            "EventPayouts": payouts,
+        },
+        "HasCampaignTerms": False,
+        "PdfUri": f"{uri}/Download",
+        "Uri": uri,
     }
 
 

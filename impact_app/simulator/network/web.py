@@ -27,6 +27,7 @@ _CATEGORY = {
     "ActionUpdates": "Actions",
     "APISubmissions": "Submissions",
     "Campaigns": "Programs",
+    "Contracts": "Contracts",
     "PromoCodes": "Promo Codes",
     "CompanyInformation": "Account",
 }
@@ -114,8 +115,9 @@ def _addressed(path: str) -> tuple[str, str, str]:
     """Tell agency, account and resource of an API path, each empty if it is not there."""
     segments = path.strip("/").split("/")
     agency = segments[1] if segments[0] == "Agencies" else ""
-    _, sid, resource, *_ = [*(segments[2:] if agency else segments), "", "", ""]
-    return agency, sid, resource
+    _, sid, resource, _, part, *_ = [*(segments[2:] if agency else segments), *[""] * 5]
+    # Contracts lie below their program and are a scope of their own.
+    return agency, sid, part if (resource, part) == ("Campaigns", "Contracts") else resource
 
 
 def _check_credentials(books: Books) -> Response | None:
