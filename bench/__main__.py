@@ -148,11 +148,12 @@ def drain_rate(stage: Stage) -> float:
 
 
 def _waiting(stage: Stage) -> int:
+    """Deliveries that are not read yet, and orders that are not booked yet."""
+    count = sa.select(sa.func.count())
+    unread = count.select_from(deliveries).where(deliveries.c.state == "pending")
+    unbooked = count.select_from(orders).where(orders.c.verdict == "waiting")
     with stage.line.database.read() as connection:
-        found = connection.scalar(
-            sa.select(sa.func.count()).select_from(orders).where(orders.c.verdict == "waiting")
-        )
-    return int(found or 0)
+        return sum(int(connection.scalar(query) or 0) for query in (unread, unbooked))
 
 
 @contextmanager

@@ -77,6 +77,8 @@ class Known:
     decision: Decision | None = None
     #: looks at the platform's record of visits that are left; None: nobody has looked
     looks_left: int | None = None
+    #: it came with this transaction, so that nothing else can be known of it
+    is_new: bool = False
 
     @property
     def reported(self) -> Reported | None:
@@ -501,10 +503,10 @@ def adopt(
     )
 
 
-def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime) -> None:
-    """Make the row of an order that may be new; two who come at once make one row."""
+def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime) -> Known:
+    """The order locked as it is known; a new one is known as it came. Two who come at once make one row."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(
+    row_id = connection.scalar(
         insert(orders)
         .values(
             store_id=store_id,
@@ -524,7 +526,10 @@ def begin(connection: sa.Connection, store_id: int, order: Order, now: datetime)
             judged_at=now,
         )
         .on_conflict_do_nothing()
+        .returning(orders.c.id)
     )
+    known = None if row_id is not None else lock(connection, store_id, order.key)
+    return known or Known(row_id, order, [], is_new=True)
 
 
 def write(connection: sa.Connection, row_id: int, order: Order, judged: Judged, now: datetime) -> None:

@@ -35,9 +35,7 @@ from impact_app.transports.api.request import call
 def arrived(connection: sa.Connection, store: Store, order: Order, now: datetime) -> Reason:
     """Take in a snapshot of an order and judge it; an older one than is known changes nothing."""
     order = trimmed(order, read_rules(store.rules))
-    orders.begin(connection, store.id, order, now)
-    known = orders.lock(connection, store.id, order.key)
-    assert known is not None
+    known = orders.begin(connection, store.id, order, now)
     if order.is_older_than(known.order):
         return Reason.OLDER_SNAPSHOT
     # Asked for once and told by no delivery.
@@ -91,7 +89,7 @@ def _judge(
     insist: bool = False,
 ) -> None:
     version, rules = rules_for(connection, store, known)
-    waiting = outbox.open_step(connection, known.row_id)
+    waiting = None if known.is_new else outbox.open_step(connection, known.row_id)
     seen = decided(order, known.decision)
     context = _context(connection, store, order, known, rules, now)
     found = _planned(seen, rules, known, context, is_resent=insist or waiting is not None)

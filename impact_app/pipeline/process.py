@@ -32,8 +32,12 @@ from impact_app.pipeline import forget, judge
 
 log = structlog.get_logger()
 
-#: Deliveries settled in one transaction: enough to share its commit, few enough to let the receiver in.
+#: Orders settled in one transaction where nobody waits: few enough to let the receiver in.
 BATCH = 3
+
+#: Deliveries claimed together. Each is settled in a transaction of its own, so that the receiver gets a turn
+#: between any two, and one bad delivery holds up no other.
+CLAIMED = 8
 
 #: Seconds that one batch, and one order of it, may spend on fetching: well within the life of a claim.
 FETCH_SECONDS = 20.0
@@ -174,13 +178,18 @@ class Processor:
         """Work through due deliveries until none is left or the time is over; how many were settled."""
         settled = 0
         while self.clock() < until:
-            claimed = self.inbox.claim(BATCH, self.clock())
+            claimed = self.inbox.claim(CLAIMED, self.clock())
             if not claimed:
                 break
-            read = [(one, self._read(one)) for one in claimed]
-            self._settle([(one, event) for one, event in read if not isinstance(event, OrderChanged)])
-            hints = [(one, event) for one, event in read if isinstance(event, OrderChanged)]
-            self._settle(self._followed(hints))
+            hints = []
+            for one in claimed:
+                event = self._read(one)
+                if isinstance(event, OrderChanged):
+                    hints.append((one, event))
+                else:
+                    self._settle(one, event)
+            for one, found in self._followed(hints):
+                self._settle(one, found)
             settled += len(claimed)
         return settled
 
@@ -201,9 +210,9 @@ class Processor:
 
     def _filled(self, platform: Platform, one: Claimed, seen: OrderSeen) -> OrderSeen:
         """The order with product types and categories, as far as they can be had in time."""
-        store = self.stores.find(one.platform, one.domain)
         ids = sorted({line.product_id for line in seen.order.lines if line.product_id})
-        if store is None or not ids:
+        store = self.stores.find(one.platform, one.domain) if ids else None
+        if store is None:
             return seen
         return OrderSeen(with_products(seen.order, platform.product_facts(store, ids)))
 
@@ -243,30 +252,17 @@ class Processor:
         self.inbox.release([one.id], not_before=self.clock() + pause, detail=str(fault))
         log.info("delivery.put_off", delivery=one.id, order=fault.order_key, seconds=pause.total_seconds())
 
-    def _settle(self, batch: Sequence[tuple[Claimed, _Found]]) -> None:
-        """All in one transaction; if that fails, each alone, so that one bad delivery holds up no other."""
-        if not batch:
-            return
+    def _settle(self, one: Claimed, event: _Found) -> None:
         try:
             with self.database.write() as connection:
-                for one, event in batch:
-                    self._settle_one(connection, one, event)
-        except Exception:
-            log.exception("deliveries.batch_failed", deliveries=[one.id for one, _ in batch])
-            for one, event in batch:
-                self._settle_alone(one, event)
-
-    def _settle_alone(self, one: Claimed, event: _Found) -> None:
-        try:
-            with self.database.write() as connection:
-                self._settle_one(connection, one, event)
+                self._settle_in(connection, one, event)
         except Exception as fault:
             log.exception("delivery.failed", delivery=one.id)
             pause = timedelta(seconds=min(3600, 10 * 2 ** min(one.tries, 9)))
             detail = f"The app failed on it ({type(fault).__name__}) and will try again; see its log."
             self.inbox.release([one.id], not_before=self.clock() + pause, detail=detail)
 
-    def _settle_one(self, connection: sa.Connection, one: Claimed, event: _Found) -> None:
+    def _settle_in(self, connection: sa.Connection, one: Claimed, event: _Found) -> None:
         now = self.clock()
         store = self.stores.find_in(connection, one.platform, one.domain)
         reason, detail, order_key = self._effect(connection, one, event, store, now)
