@@ -88,6 +88,8 @@ class _Turns:
                 yield
             finally:
                 fcntl.flock(fd, fcntl.LOCK_UN)
+                # Whoever waits was only woken: without this, one that writes again at once would be first.
+                os.sched_yield()
 
     def _fd(self) -> int:
         """A descriptor of this process: one inherited from a parent would share the parent's lock."""
