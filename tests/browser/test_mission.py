@@ -25,13 +25,13 @@ def stage() -> Iterator[Stage]:
 
 def settled(stage: Stage, order_key: str) -> None:
     """Wait until the line has come to a verdict that no longer waits."""
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 60
     while time.monotonic() < ends:
         file = stage.line.orders.show(stage.store_id, order_key)
         if file is not None and file.summary.verdict is not Verdict.WAITING:
             return
         time.sleep(0.1)
-    pytest.fail(f"order {order_key} has no verdict after 30 seconds")
+    pytest.fail(f"order {order_key} has no verdict after a minute")
 
 
 def test_from_partner_link_to_booked_conversion(
@@ -94,3 +94,28 @@ def test_a_click_that_moved_to_the_other_domain_is_booked(
     [action] = stage.network.books.actions_of_order(order_key)
     assert action.amount == Decimal("89.00")
     assert action.conversion.fields["ClickId"] == "moved:1"
+
+
+def test_a_click_that_only_the_pixel_knows_is_booked(
+    stage: Stage, visit: Callable[[RunningStorefront], Visitor]
+) -> None:
+    first = visit(stage.shop)
+    first.land("?im_ref=Pixel~1:x")
+    first.accept()
+    first.until_told("Pixel~1:x")
+    first.page.close()
+    first.context.clear_cookies(name="_visit")
+    later = visit(stage.shop)
+    later.land(page="/products/wool-throw")
+    later.page.get_by_role("button", name="Buy it now").click()
+    order = later.pay()
+    assert order["note_attributes"] == []
+    order_key = str(order["id"])
+    settled(stage, order_key)
+
+    [action] = stage.network.books.actions_of_order(order_key)
+    assert action.amount == Decimal("89.00")
+    assert action.conversion.fields["ClickId"] == "Pixel~1:x"
+    file = stage.line.orders.show(stage.store_id, order_key)
+    assert file is not None
+    assert file.summary.carrier == "beacon"
