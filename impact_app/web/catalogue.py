@@ -23,14 +23,17 @@ from impact_app.domain.alerts import CAUSES
 from impact_app.domain.messages import ACTORS
 from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RULES
+from impact_app.domain.verification import ERROR_REASONS
 from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
 from impact_app.web.pages import NAVIGATION
 from impact_app.web.rules_form import GROUPS
+from impact_app.web.sentences import PATTERNS
 from impact_app.web.settings import ACCOUNT_FIELDS
-from impact_app.web.words import KINDS, VERDICTS, WORDS
+from impact_app.web.settings_page import REFUSED, UNREADABLE
+from impact_app.web.words import KINDS, SLUGS, VERDICTS, WORDS, in_english
 
 _APP = Path(__file__).resolve().parents[1]
 FOLDER = _APP / "translations"
@@ -44,6 +47,10 @@ _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "abort": (2,),
     "sentence_of": (2,),
     "Notice": (2,),
+    "_not_saved": (2,),
+    "_saved": None,
+    "_Stop": (2,),
+    "_again": None,
 }
 
 
@@ -72,6 +79,7 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         yield from (("alerts", text) for text in (meaning.title, meaning.meaning, meaning.act, meaning.ends))
     for box in CHANNEL_FIELDS:
         yield from (("alerts", text) for text in (box.title, box.help, box.wrong))
+    yield from (("settings", text) for text in (*REFUSED.values(), *UNREADABLE.values()))
     yield from (("settings", title) for title, _ in GROUPS)
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):
@@ -80,6 +88,9 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
     for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS):
         yield from (("words", text) for text in table.values())
+    yield from (("words", in_english(slug)) for slug in SLUGS)
+    yield from (("sentences", pattern) for pattern in PATTERNS)
+    yield from (("sentences", meaning) for _, meaning in ERROR_REASONS.values())
 
 
 def updated(language: str, found: Catalog) -> Catalog:

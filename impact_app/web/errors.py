@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 import structlog
 from flask import Flask, Response, g, jsonify, render_template, request
-from flask_babel import gettext
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized, default_exceptions
 from werkzeug.wrappers import Response as BaseResponse
+
+from impact_app.web.words import translated
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -103,7 +104,11 @@ def _sentence(error: HTTPException, code: int) -> str:
 def _page(code: int, sentence: str) -> Response:
     title = TITLES.get(code, "Not possible")
     page = render_template(
-        "error.html", title=gettext(title), sentence=gettext(sentence), code=code, first_page=_first_page()
+        "error.html",
+        title=translated(title),
+        sentence=translated(sentence),
+        code=code,
+        first_page=_first_page(),
     )
     return Response(page)
 

@@ -18,6 +18,7 @@ from impact_app.ledger.overview import WAITS, Share
 from impact_app.web.access import here, services
 from impact_app.web.pages import pages
 from impact_app.web.settings_page import settings
+from impact_app.web.words import words
 
 #: Days that the overview looks back on, today included.
 SPAN = 30
@@ -54,11 +55,11 @@ def overview() -> str:
         today=found.verdicts(last),
         month=found.verdicts(),
         columns=columns(found),
-        withheld=bars([(reason.value, total) for reason, total in found.reasons(Verdict.WITHHELD)]),
-        carriers=bars(found.carriers()),
+        withheld=bars((words(reason), total) for reason, total in found.reasons(Verdict.WITHHELD)),
+        carriers=bars((words(carrier), total) for carrier, total in found.carriers()),
         partners=services().overviews.partners(store.id, first, last),
         codes=services().overviews.codes(store.id, first, last),
-        waits=bars([(name, Total(orders, {})) for name, orders in zip(wait_names(), waits, strict=True)]),
+        waits=bars((name, Total(orders, {})) for name, orders in zip(wait_names(), waits, strict=True)),
     )
 
 
@@ -111,11 +112,11 @@ def _size(orders: int, most: int) -> int:
 def wait_names() -> list[str]:
     """The classes of waiting time in words."""
     return [
-        gettext("within a minute"),
-        gettext("within 5 minutes"),
-        gettext("within an hour"),
-        gettext("within a day"),
-        gettext("later"),
+        gettext("Within a minute"),
+        gettext("Within 5 minutes"),
+        gettext("Within an hour"),
+        gettext("Within a day"),
+        gettext("Later"),
     ]
 
 

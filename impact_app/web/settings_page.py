@@ -16,11 +16,13 @@ from impact_app.transports.api.account import check_account
 from impact_app.web.access import here, services
 from impact_app.web.pages import Notice, pages
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored, submitted
+from impact_app.web.words import translated
 
 log = structlog.get_logger()
 
-_UNREADABLE = {"auth_token": "The stored token cannot be read any more. Enter it again."}
-_REFUSED = {
+#: What stands at the boxes.
+UNREADABLE = {"auth_token": "The stored token cannot be read any more. Enter it again."}
+REFUSED = {
     "account_sid": "Compare this with the account SID at impact.com.",
     "auth_token": "Enter the auth token once more, as it stands at impact.com.",
 }
@@ -41,12 +43,13 @@ def save_settings() -> tuple[str, int]:
     try:
         credentials = _credentials(form, store)
     except Unreadable:
-        form.faults.update(_UNREADABLE)
+        form.faults.update(UNREADABLE)
         return _not_saved(form, "Nothing was saved: the auth token is needed.")
     check = check_account(services().http, services().config.impact_api_url, credentials)
     if check.outcome == "refused":
-        form.faults.update(_REFUSED)
-        return _not_saved(form, f"{gettext('Nothing was saved.')} {check.sentence}")
+        form.faults.update(REFUSED)
+        told = " ".join([gettext("Nothing was saved."), translated(check.sentence)])
+        return _not_saved(form, told)
     _save(store, form, check)
     seen_again()
     return _settings(stored(here().store), _saved(check)), 200
@@ -76,10 +79,11 @@ def _save(store: Store, form: SettingsForm, check: AccountCheck) -> None:
 
 
 def _saved(check: AccountCheck) -> Notice:
+    works = check.outcome == "works"
+    saved = gettext("Saved.") if works else gettext("Saved, with a warning.")
     next_step = gettext("Orders that wait are judged again now.")
-    if check.outcome == "works":
-        return Notice("good", f"{gettext('Saved.')} {check.sentence} {next_step}")
-    return Notice("warning", f"{gettext('Saved, with a warning.')} {check.sentence} {next_step}")
+    told = " ".join([saved, translated(check.sentence), next_step])
+    return Notice("good" if works else "warning", told)
 
 
 def _not_saved(form: SettingsForm, sentence: str) -> tuple[str, int]:

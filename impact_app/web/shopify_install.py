@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, current_app, redirect, request
+from flask_babel import gettext
 from itsdangerous import BadSignature, URLSafeSerializer
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
@@ -17,6 +18,8 @@ from impact_app.config import Config, ShopifyConfig
 from impact_app.stores.shopify.errors import GrantRefused, PlatformUnreachable
 from impact_app.stores.shopify.install import CallbackRefused, authorize_url, is_signed, read_callback
 from impact_app.stores.shopify.shop import shop_domain
+from impact_app.web.language import language
+from impact_app.web.words import translated
 
 shopify_install = Blueprint("shopify_install", __name__, url_prefix="/shopify")
 
@@ -27,7 +30,7 @@ COOKIE_PATH = "/shopify/callback"
 INSTALL_WINDOW = timedelta(minutes=10)
 
 _PAGE = Markup(
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+    '<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
     '<meta name="viewport" content="width=device-width, initial-scale=1"></head>'
     "<body><h1>{title}</h1><p>{sentence}</p></body></html>"
 )
@@ -47,7 +50,8 @@ class _Stop(HTTPException):
     """Ends the request with a page that says one sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
-        page = _PAGE.format(title="The app was not installed", sentence=sentence)
+        title = gettext("The app was not installed")
+        page = _PAGE.format(language=language(), title=title, sentence=translated(sentence))
         super().__init__(response=Response(page, status))
 
 

@@ -19,6 +19,7 @@ class Happening:
     kind: str
     what: str
     detail: str
+    status: int | None = None
 
 
 def timeline(file: OrderFile, acts: Sequence[ActFile]) -> list[Happening]:
@@ -42,9 +43,8 @@ def _calls(file: OrderFile) -> Iterator[Happening]:
     for step in file.steps:
         yield Happening(step.created_at, "call", step.kind, "")
         for tried in step.attempts:
-            status = f" ({tried.status})" if tried.status else ""
             told = EXPLANATIONS[Reason(tried.reason)].happened if tried.reason in set(Reason) else ""
-            yield Happening(tried.ended_at, "answer", f"{tried.outcome}{status}", told)
+            yield Happening(tried.ended_at, "answer", tried.outcome, told, tried.status)
 
 
 def _read_backs(file: OrderFile) -> Iterator[Happening]:

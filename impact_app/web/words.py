@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from flask import Flask
-from flask_babel import format_date, format_datetime, format_decimal, gettext
+from flask_babel import format_date, format_datetime, format_decimal, get_locale, gettext, ngettext
 
+from impact_app.domain.attribution import Carrier
 from impact_app.domain.messages import ACTORS
 from impact_app.domain.money import exponent, of_minor
 from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
+from impact_app.domain.receipts import Outcome
 from impact_app.domain.remap import Kind
+from impact_app.ledger.acts import Act
+from impact_app.web.sentences import kind, recognised
 
 VERDICTS: dict[str, str] = {
     Verdict.REPORTED: "Reported",
@@ -41,6 +46,16 @@ WORDS = {
     "sku": "SKU",
 }
 
+#: The slugs that pages tell in words, as far as they are ours; a platform's own are told as they stand.
+SLUGS: tuple[str, ...] = (
+    *(slug for kind in (Reason, Carrier, Outcome, Act) for slug in kind),
+    *("submit", "modify", "reverse", "restore"),
+    *("pending", "in_flight", "accepted", "rejected", "gave_up", "replaced", "parked"),
+    *("delivery", "call", "answer", "read_back", "act"),
+    *("approved", "reversed", "locked", "granted", "denied", "unknown"),
+    *("consent", "rules_version"),
+)
+
 
 #: What a change of rules would do to orders of the past.
 KINDS: dict[str, str] = {
@@ -60,7 +75,7 @@ def register_words(app: Flask) -> None:
     app.jinja_env.filters.update(
         translated=translated, moment=moment, money=money, figure=figure, words=words, why=why, actor=actor
     )
-    app.jinja_env.filters.update(minor=minor, day=day)
+    app.jinja_env.filters.update(minor=minor, day=day, decimal=decimal, words_within=words_within)
     app.jinja_env.globals.update(
         VERDICTS=VERDICTS, KINDS=KINDS, REASONS=list(_order_reasons()), wanted_only=wanted_only
     )
@@ -79,13 +94,93 @@ def wanted_only(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def translated(text: str) -> str:
-    """A text of one of our tables in the page's language; one that stands in none stays as it is."""
-    return str(gettext(text)) if text else ""
+    """A text of our tables, or a sentence that the line wrote, in the page's language; others stay."""
+    if not text or str(get_locale()) == "en":
+        return text
+    told = str(gettext(text))
+    return told if told != text else _sentences(text)
+
+
+def _sentences(text: str) -> str:
+    """Sentences with values, one after the other; from the first that nobody knows on they stay."""
+    if told := _sentence(text):
+        return told
+    for end in (found.end() for found in _FULL_STOP.finditer(text)):
+        head = text[: end - 1]
+        known = str(gettext(head))
+        if known == head:
+            known = _sentence(head)
+        if known:
+            return f"{known} {translated(text[end:])}"
+    return text
+
+
+_FULL_STOP = re.compile(r"[.:?!] ")
+
+
+def _sentence(text: str) -> str:
+    """A sentence with values; "" for one that is not known."""
+    found = recognised(text)
+    if found is None:
+        return ""
+    pattern, values = found
+    return str(gettext(pattern)) % {name: _told_value(kind(name), value) for name, value in values.items()}
+
+
+def _told_value(kind: str, text: str) -> str:
+    teller = _TELLERS.get(kind)
+    return teller(text) if teller else text
+
+
+def _told_amount(text: str) -> str:
+    amount, currency = text.rsplit(" ", 1)
+    return money(amount.replace(",", ""), currency)
+
+
+def _told_total(text: str) -> str:
+    """Orders with what they are worth: "41 orders, 3,120.50 EUR"."""
+    orders, *amounts = text.split(", ")
+    counted = int(orders.split(" ")[0].replace(",", ""))
+    told = ngettext("%(num)s order", "%(num)s orders", counted)
+    return ", ".join([told, *(_told_amount(amount) for amount in amounts)])
+
+
+def _told_units(text: str) -> str:
+    """What an action holds of an item: "2 for 20.00", or "none"."""
+    if text == "none":
+        return str(gettext("nothing"))
+    quantity, _, amount = text.partition(" for ")
+    return str(gettext("%(quantity)s for %(amount)s", quantity=quantity, amount=_told_number(amount)))
+
+
+def _told_number(text: str) -> str:
+    plain = text.replace(",", "")
+    places = len(plain.partition(".")[2])
+    return str(format_decimal(Decimal(plain), f"#,##0.{'0' * places}" if places else "#,##0"))
+
+
+def _told_moment(text: str) -> str:
+    written = "%Y-%m-%d %H:%M:%S" if text.count(":") == 2 else "%Y-%m-%d %H:%M"
+    spelled = "%d %b %Y, %H:%M"
+    value = datetime.strptime(text, spelled if "," in text else written).replace(tzinfo=UTC)
+    return str(format_datetime(value, gettext("d MMM yyyy, HH:mm")))
+
+
+_TELLERS: dict[str, Callable[[str], str]] = {
+    "told": translated,
+    "amount": _told_amount,
+    "total": _told_total,
+    "units": _told_units,
+    "number": _told_number,
+    "rate": lambda text: str(gettext("%(number)s %%", number=_told_number(text.rstrip("%")))),
+    "day": lambda text: day(date.fromisoformat(text)),
+    "moment": _told_moment,
+}
 
 
 def moment(value: datetime) -> str:
     """A moment as "20 Nov 2026, 12:00 UTC"."""
-    return f"{format_datetime(value, 'd MMM yyyy, HH:mm')} UTC"
+    return f"{format_datetime(value, gettext('d MMM yyyy, HH:mm'))} UTC"
 
 
 def money(value: Decimal | str | None, currency: str) -> str:
@@ -100,7 +195,7 @@ def minor(value: int, currency: str) -> str:
 
 def day(value: date) -> str:
     """A day as "20 Nov 2026"."""
-    return str(format_date(value, "d MMM yyyy"))
+    return str(format_date(value, gettext("d MMM yyyy")))
 
 
 def figure(value: Decimal | str, currency: str) -> str:
@@ -112,9 +207,22 @@ def figure(value: Decimal | str, currency: str) -> str:
 
 def words(slug: object) -> str:
     """A slug as a reader would say it."""
-    text = str(slug)
-    told = WORDS.get(text) or text.replace("_", " ").replace("-", " ").capitalize()
-    return translated(told)
+    return translated(in_english(str(slug)))
+
+
+def in_english(slug: str) -> str:
+    return WORDS.get(slug) or slug.replace("_", " ").replace("-", " ").capitalize()
+
+
+def words_within(slug: object) -> str:
+    """The same within a sentence, where English begins words small."""
+    told = words(slug)
+    return told.lower() if str(get_locale()) == "en" else told
+
+
+def decimal(value: float) -> str:
+    """A figure with one decimal, as "4.5"."""
+    return str(format_decimal(value, "#,##0.0"))
 
 
 def why(reason: str | None) -> Explanation | None:

@@ -93,6 +93,8 @@ def test_only_folders_and_files_shopify_takes() -> None:
     assert files == [
         "assets/click-capture.js",
         "blocks/click_capture.liquid",
+        "locales/de.json",
+        "locales/de.schema.json",
         "locales/en.default.json",
         "locales/en.default.schema.json",
         "shopify.extension.toml",
@@ -128,8 +130,9 @@ def test_what_is_left_empty_is_as_the_app_says_and_else_as_the_page_says() -> No
     ]
 
 
-def test_every_word_the_merchant_reads_is_in_the_locale(schema: dict[str, Any]) -> None:
-    locale = json.loads((EXTENSION / "locales" / "en.default.schema.json").read_text())
+@pytest.mark.parametrize("language", ["en.default", "de"])
+def test_every_word_the_merchant_reads_is_in_the_locale(schema: dict[str, Any], language: str) -> None:
+    locale = json.loads((EXTENSION / "locales" / f"{language}.schema.json").read_text())
     asked = re.findall(r'"t:([\w.]+)"', json.dumps(schema))
     assert len(asked) == 1 + 1 + 6 * 2  # the name, one paragraph, label and info of six settings
     for key in asked:

@@ -50,4 +50,6 @@ def test_translations_hold_the_same_values(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
 def test_no_translation_is_the_english_text(language: str) -> None:
-    assert {text for text, words in pairs(kept(language)) if text == words} == THE_SAME
+    said = re.compile(r"%\(\w+\)s")
+    same = {text for text, words in pairs(kept(language)) if text == words}
+    assert {text for text in same if re.search("[a-zA-Z]", said.sub("", text))} == THE_SAME
