@@ -68,6 +68,7 @@ from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
 from impact_app.pipeline.saleor import MissedEvents, SaleorOrders, SaleorStores, no_facts
 from impact_app.pipeline.setup import Inquirer
+from impact_app.pipeline.standing import Surveyor
 from impact_app.pipeline.takeover import Takeover
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
 from impact_app.pipeline.verify import Verifier
@@ -232,6 +233,12 @@ class Services:
         api = ImpactApi(self._hasty, self.config.impact_api_url)
         return Inquirer(self.stores, self.setups, Checks(self.database), api, self.clock)
 
+    @property
+    def surveyor(self) -> Surveyor:
+        shopify = self.config.shopify
+        admin = shopify.admin_url if shopify else None
+        return Surveyor(self.database, self.stores, self.setups, self.config.app_url, admin, self.clock)
+
     @cached_property
     def _hasty(self) -> Http:
         return Http(connect=2.0, read=5.0)
@@ -303,6 +310,11 @@ class Services:
         self.reviewer.settings_saved(store_id)
         self.wake.soon("review")
         self.wake.soon("deliver")
+        self.wake.soon("capture")
+
+    def check_storefront(self, store_id: int) -> None:
+        """Have the storefront looked at again, within a minute."""
+        self.stores.capture_soon(store_id)
         self.wake.soon("capture")
 
     def replay(self, store_id: int, order_key: str, by: str = "command line") -> str | None:

@@ -40,6 +40,7 @@ ACTORS = {
     "nobody": "Nobody has to do anything.",
     "merchant": "It is for you to act.",
     "operator": "It is for whoever runs this app to act.",
+    "developer": "It is for whoever builds the storefront to act.",
     "impact.com": "It is for impact.com to act.",
 }
 

@@ -207,6 +207,20 @@ class Stores:
             values = {"installation": dict(installation)}
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
 
+    def note_embed(self, store_id: int, *, is_on: bool, is_deployed: bool) -> None:
+        """Remember whether the app embed is on, and whether the theme offers it at all."""
+        mine = stores.c.id == store_id
+        told = {"embed_on": is_on, "embed_deployed": is_deployed}
+        with self._database.write() as connection:
+            known = connection.scalar(sa.select(stores.c.installation).where(mine).with_for_update()) or {}
+            connection.execute(sa.update(stores).where(mine).values(installation={**known, **told}))
+
+    def capture_soon(self, store_id: int) -> None:
+        """Have the storefront looked at again."""
+        mine = sa.update(stores).where(stores.c.id == store_id, stores.c.state == "connected")
+        with self._database.write() as connection:
+            connection.execute(mine.values(**_CAPTURE_DUE))
+
     def needs_reauthorization(self, store_id: int, reason: str) -> None:
         """Remember that only a person can renew this store's token, and why."""
         with self._database.write() as connection:
@@ -255,35 +269,33 @@ class Stores:
         self,
         store_id: int,
         *,
-        account_sid: str,
-        auth_token: str | None,
-        campaign_id: str,
-        event_type_id: str,
+        account_sid: str | None = None,
+        auth_token: str | None = None,
+        campaign_id: str | None = None,
+        event_type_id: str | None = None,
         rules: Mapping[str, str] | None = None,
         by: str = "",
         now: datetime | None = None,
     ) -> None:
-        """Save what the merchant set; `auth_token=None` and `rules=None` keep what is stored.
+        """Save what the merchant set; None keeps what is stored.
 
-        Saving lifts a hold on the account: the credentials are others, or may do more than before. Each save
-        is a new version of the settings, by which orders judged under an older one are found; the history
-        names when it was saved and `by` whom.
+        Saving an account lifts a hold on it: the credentials are others, or may do more than before. Each
+        save is a new version of the settings, by which orders judged under an older one are found; the
+        history names when it was saved and `by` whom.
         """
+        texts = {"account_sid": account_sid, "campaign_id": campaign_id, "event_type_id": event_type_id}
+        values: dict[str, Any] = {name: text for name, text in texts.items() if text is not None}
         with self._database.write() as connection:
             if rules is None:
                 rules = connection.scalar(sa.select(stores.c.rules).where(stores.c.id == store_id)) or {}
-            values: dict[str, Any] = {
-                "account_sid": account_sid,
-                "campaign_id": campaign_id,
-                "event_type_id": event_type_id,
-                **_next_version(connection, store_id, rules, by, now),
-            }
+            values |= _next_version(connection, store_id, rules, by, now)
             if auth_token is not None:
                 values["auth_token"] = self._vault.lock(auth_token)
                 # What the former credentials were told says nothing of these.
                 connection.execute(sa.delete(setups).where(setups.c.store_id == store_id))
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
-            _release(connection, account_sid)
+            if account_sid is not None:
+                _release(connection, account_sid)
 
     def save_rules(self, store_id: int, rules: Mapping[str, str], *, by: str, now: datetime) -> None:
         """Save the rules alone, as a new version that names when it was saved and by whom."""

@@ -65,6 +65,7 @@ stores = sa.Table(
     # what the platform told of the installation beside tokens, such as where its API is and the keys it
     # signs with; nothing secret. NULL: nothing
     #   embed_on             whether the app embed is switched on; absent: not known
+    #   embed_deployed       whether the published theme offers it
     sa.Column("installation", sa.JSON),
     # from the merchant; NULL: not set yet. auth_token is locked by the vault.
     sa.Column("account_sid", sa.String(64)),

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from flask import Flask
 
-from impact_app.web import alerts, attention, orders, overview, rules, settings_page  # noqa: F401 - they add their routes to `pages`
+from impact_app.web import alerts, attention, orders, overview, rules, settings_page, setup  # noqa: F401 - they add their routes to `pages`
 from impact_app.web.dashboard import saleor_session
 from impact_app.web.embedded import embedded
 from impact_app.web.errors import register_errors
 from impact_app.web.headers import register_headers
 from impact_app.web.health import health
 from impact_app.web.language import register_language
-from impact_app.web.pages import NAVIGATION, pages
+from impact_app.web.pages import navigation, pages
 from impact_app.web.password import password
 from impact_app.web.saleor import saleor
 from impact_app.web.shopify_install import shopify_install
@@ -33,7 +33,7 @@ def register(app: Flask) -> None:
     register_headers(app)
     register_language(app)
     register_words(app)
-    app.jinja_env.globals["NAVIGATION"] = NAVIGATION
+    app.jinja_env.globals["navigation"] = navigation
     doors = (embedded, saleor_session, password)
     for blueprint in (webhooks, saleor, storefront, shopify_install, *doors, health):
         app.register_blueprint(blueprint)

@@ -21,8 +21,10 @@ from babel.messages.pofile import read_po, write_po
 
 from impact_app.domain.alerts import CAUSES
 from impact_app.domain.messages import ACTORS
+from impact_app.domain.programs import NEEDS
 from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RULES
+from impact_app.domain.setup import FINDINGS, STEPS
 from impact_app.domain.verification import ERROR_REASONS
 from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
@@ -30,9 +32,10 @@ from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
 from impact_app.web.pages import NAVIGATION
 from impact_app.web.rules_form import GROUPS
+from impact_app.web.saving import REFUSED, UNREADABLE
 from impact_app.web.sentences import PATTERNS
 from impact_app.web.settings import ACCOUNT_FIELDS
-from impact_app.web.settings_page import REFUSED, UNREADABLE
+from impact_app.web.setup import LIGHTS, LINKS
 from impact_app.web.words import KINDS, SLUGS, VERDICTS, WORDS, in_english
 
 _APP = Path(__file__).resolve().parents[1]
@@ -84,9 +87,15 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):
         yield "errors", text
+    for step in STEPS.values():
+        yield from (("setup", text) for text in (step.title, step.purpose))
+    for found in FINDINGS.values():
+        yield from (("setup", text) for text in (found.sentence, found.act) if text and text[0] != "%")
+    for need in NEEDS.values():
+        yield from (("setup", text) for text in (need.scope, need.use))
     for doing in DOINGS.values():
         yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
-    for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS):
+    for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)
     yield from (("sentences", pattern) for pattern in PATTERNS)

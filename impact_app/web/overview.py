@@ -17,7 +17,7 @@ from impact_app.domain.reasons import Verdict
 from impact_app.ledger.overview import WAITS, Share
 from impact_app.web.access import here, services
 from impact_app.web.pages import pages
-from impact_app.web.settings_page import settings
+from impact_app.web.setup import setup
 from impact_app.web.words import words
 
 #: Days that the overview looks back on, today included.
@@ -38,8 +38,8 @@ class Bar:
 
 @pages.get("/")
 def home() -> str:
-    """The overview, or first of all the settings while there are none."""
-    return overview() if here().store.is_configured else settings()
+    """The overview, or first of all the set-up while it is not done."""
+    return overview() if here().store.is_configured else setup()
 
 
 @pages.get("/overview")

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, abort, g, request
 
+from impact_app.ledger.stores import Store
 from impact_app.web.access import Visit, embedded_visit, is_reading, password_visit
 from impact_app.web.dashboard import dashboard_visit
 
@@ -24,12 +25,18 @@ NAVIGATION = [
     ("alerts", "Alerts"),
     ("rules", "Rules"),
     ("settings", "Settings"),
+    ("setup", "Setup"),
 ]
 
 #: What may be sent by whoever sees orders; anything else that changes something is configuration.
 ACTS_ON_ORDERS = ("do", "replay_group")
 
 _FORM_LIMIT = 64 * 1024
+
+
+def navigation(store: Store) -> list[tuple[str, str]]:
+    """The pages as this store needs them: the set-up comes first until the store can be reported for."""
+    return NAVIGATION if store.is_configured else [NAVIGATION[-1], *NAVIGATION[:-1]]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from impact_app.pipeline.remap import Selection
 from impact_app.web.access import here, services
 from impact_app.web.pages import Notice, pages
 from impact_app.web.rules_form import RulesForm, stored, submitted
-from impact_app.web.settings_page import seen_again
+from impact_app.web.saving import seen_again
 
 log = structlog.get_logger()
 

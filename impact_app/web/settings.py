@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from impact_app.ledger.stores import Store
@@ -51,6 +51,9 @@ ACCOUNT_FIELDS: tuple[AccountField, ...] = (
     ),
 )
 
+#: The boxes that are tried at impact.com when they are saved.
+CREDENTIALS = frozenset({"account_sid", "auth_token"})
+
 
 @dataclass
 class SettingsForm:
@@ -79,13 +82,14 @@ def stored(store: Store) -> SettingsForm:
     )
 
 
-def submitted(given: Mapping[str, str], store: Store) -> SettingsForm:
-    """The form as it was sent, with every fault; a box that was not sent keeps what the store has."""
+def submitted(given: Mapping[str, str], store: Store, names: Collection[str]) -> SettingsForm:
+    """The form with these boxes as they were sent, and their faults; all others as the store has them."""
     form = stored(store)
     for one in ACCOUNT_FIELDS:
-        form.texts[one.name] = given.get(one.name, form.texts[one.name]).strip()
-        if fault := _account_fault(one, form.texts[one.name], store):
-            form.faults[one.name] = fault
+        if one.name in names:
+            form.texts[one.name] = given.get(one.name, form.texts[one.name]).strip()
+            if fault := _account_fault(one, form.texts[one.name], store):
+                form.faults[one.name] = fault
     return form
 
 

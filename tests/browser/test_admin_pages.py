@@ -147,7 +147,8 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
 ) -> None:
     page = open_context(java_script_enabled=False).new_page()
     sign_in(page, admin)
-    expect(page.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Setup", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Settings").click()
 
     fill_account(page, "wrong-token")
     save(page)
@@ -323,7 +324,8 @@ def test_inside_shopify_the_page_works_without_cookies_and_renews_its_proof(
 ) -> None:
     opened = framed("admin.shopify.com")
     app = opened.app
-    expect(app.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
+    expect(app.get_by_role("heading", name="Setup", exact=True)).to_be_visible()
+    app.get_by_role("link", name="Settings").click()
 
     fill_account(app)
     save(app)

@@ -18,7 +18,8 @@ MOST = 12
 
 
 @pytest.mark.parametrize(
-    "path", ["orders", "orders?search=1001", "orders/900", "overview", "attention", "rules", "settings"]
+    "path",
+    ["orders", "orders?search=1001", "orders/900", "overview", "attention", "rules", "settings", "setup"],
 )
 def test_a_page_takes_few_queries(
     signed_in: FlaskClient, store: Store, services: Services, path: str

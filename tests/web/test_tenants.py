@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 
 from impact_app.domain.alerts import Cause
 from impact_app.domain.messages import Digest
+from impact_app.domain.programs import AccountCheck, Told
 from impact_app.ledger.alerts import raise_
 from impact_app.ledger.codec import order_text
 from impact_app.ledger.stores import Store, Tokens
@@ -55,6 +56,7 @@ THEIRS = (
     "their-event",
     "their@two.test",
     "THEIR-ALERT",
+    "THEIR-ACCOUNT",
 )
 
 
@@ -75,6 +77,11 @@ def theirs(services: Services, other: Store) -> Store:
     )
     add_step(services, other, order_id)
     add_delivery(services, other, order_key="THEIR-KEY")
+    known = services.stores.get(other.id)
+    assert known is not None
+    # Told just now, so that nobody's visit has impact.com asked.
+    account = AccountCheck("works", "THEIR-ACCOUNT")
+    assert services.setups.save(known, Told(SID, "1", services.clock(), account))
     services.channels.save(other.id, ["their@two.test"], "https://hooks.test/T1", Digest.DAILY, None)
     with services.database.write() as connection:
         raise_(connection, other.id, Cause.DRIFT, "", "THEIR-ALERT", "", services.clock())
@@ -122,6 +129,9 @@ PAGES = {
     ("POST", "restore_rules"): 404,
     ("GET", "settings"): 200,
     ("POST", "save_settings"): 422,
+    ("GET", "setup"): 200,
+    ("POST", "save_setup"): 404,
+    ("POST", "note_embed"): 404,
 }
 
 

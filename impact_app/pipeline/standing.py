@@ -1,0 +1,113 @@
+"""Gathers what is known of a store for the set-up page; nobody outside is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from impact_app.domain.reasons import Reason
+from impact_app.domain.rules import read_rules
+from impact_app.domain.setup import Facts, Standing, standings
+from impact_app.ledger.database import Database
+from impact_app.ledger.progress import Progress
+from impact_app.ledger.setups import Setups
+from impact_app.ledger.stores import Store, Stores
+from impact_app.ledger.vault import Unreadable
+from impact_app.ledger.watch import LOOKED_BACK, Watch
+from impact_app.pipeline.beacons import is_loopback
+from impact_app.stores.saleor.install import PERMISSIONS
+from impact_app.stores.shopify.install import SCOPES
+
+#: Without these no order arrives; the rest of what the app asks for makes things better.
+_NEEDED: Mapping[str, tuple[str, ...]] = {"shopify": ("read_orders",), "saleor": PERMISSIONS}
+_ASKED_FOR: Mapping[str, tuple[str, ...]] = {"shopify": SCOPES, "saleor": PERMISSIONS}
+
+
+@dataclass(frozen=True)
+class Surveyor:
+    """Tells how stores stand.
+
+    app_url        where this app is reached
+    shopify_admin  where Shopify is, as `ShopifyConfig` has it; None: switched off
+    """
+
+    database: Database
+    stores: Stores
+    setups: Setups
+    app_url: str
+    shopify_admin: str | None
+    clock: Callable[[], datetime]
+
+    def survey(self, store: Store) -> tuple[Facts, list[Standing]]:
+        """What is known of a store, and how it stands with each step."""
+        facts = self._facts(store)
+        return facts, standings(facts)
+
+    def _facts(self, store: Store) -> Facts:
+        progress, watch, now = Progress(self.database), Watch(self.database), self.clock()
+        last = watch.last_delivery(store.platform, store.domain, now - LOOKED_BACK)
+        latest = progress.latest(store.id, store.connected_at)
+        followed = progress.followed(store.id)
+        needed = _NEEDED[store.platform]
+        rules = read_rules(store.rules)
+        return Facts(
+            platform=store.platform,
+            domain=store.domain,
+            now=now,
+            connected_at=store.connected_at,
+            is_connected=store.state == "connected",
+            has_access=store.has_access_token,
+            reauthorize_reason=store.reauthorize_reason or "",
+            needed=needed,
+            wanted=tuple(scope for scope in _ASKED_FOR[store.platform] if scope not in needed),
+            granted=frozenset(scope.strip() for scope in store.scopes.split(",") if scope.strip()),
+            address=self.app_url,
+            is_reachable=is_reachable(self.app_url, self._platform_url(store)),
+            last_delivery=last,
+            unread_since=progress.unread_since(store.platform, store.domain),
+            undelivered=latest.orders if last is None else 0,
+            silence=progress.silence(store.id),
+            account_sid=store.account_sid or "",
+            has_auth_token=store.has_auth_token,
+            is_token_readable=self._is_token_readable(store),
+            held=self._held(watch, store),
+            told=self.setups.told(store.id) if store.account_sid else None,
+            campaign_id=store.campaign_id or "",
+            event_type_id=store.event_type_id or "",
+            rules=rules,
+            hosts=(*store.domains, *rules.domains),
+            unbookable=progress.unbookable(store.id),
+            embed_on=store.installation.get("embed_on"),
+            is_embed_deployed=store.installation.get("embed_deployed", True),
+            carried_at=latest.carried_at,
+            pixel_id=store.pixel_id or "",
+            storefront_fault=store.capture_fault or "",
+            set_up_at=store.capture_checked_at,
+            booked=followed.booked,
+            reported=followed.reported,
+        )
+
+    def _platform_url(self, store: Store) -> str:
+        if store.platform == "shopify":
+            return (self.shopify_admin or "https://{shop}").replace("{shop}", store.domain)
+        return str(store.installation.get("api_url", f"https://{store.domain}"))
+
+    def _is_token_readable(self, store: Store) -> bool:
+        try:
+            self.stores.credentials(store.id)
+        except Unreadable:
+            return False
+        return True
+
+    def _held(self, watch: Watch, store: Store) -> Reason | None:
+        return watch.held_reason(store.account_sid) if store.account_sid else None
+
+
+def is_reachable(app_url: str, platform_url: str) -> bool:
+    """Whether a platform can deliver to an app at `app_url`: by https, or both are on one machine."""
+    app, platform = urlsplit(app_url), urlsplit(platform_url)
+    if is_loopback(platform.hostname or ""):
+        return True
+    return app.scheme == "https" and not is_loopback(app.hostname or "")
