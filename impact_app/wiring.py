@@ -237,7 +237,7 @@ class Services:
     def surveyor(self) -> Surveyor:
         shopify = self.config.shopify
         admin = shopify.admin_url if shopify else None
-        return Surveyor(self.database, self.stores, self.setups, self.config.app_url, admin, self.clock)
+        return Surveyor(self.database, self.stores, self.config.app_url, admin, self.clock)
 
     @cached_property
     def _hasty(self) -> Http:

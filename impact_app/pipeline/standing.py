@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from impact_app.domain.reasons import Reason
+from impact_app.domain.programs import Told
 from impact_app.domain.rules import read_rules
 from impact_app.domain.setup import Facts, Standing, standings
 from impact_app.ledger.database import Database
 from impact_app.ledger.progress import Progress
-from impact_app.ledger.setups import Setups
 from impact_app.ledger.stores import Store, Stores
 from impact_app.ledger.vault import Unreadable
-from impact_app.ledger.watch import LOOKED_BACK, Watch
 from impact_app.pipeline.beacons import is_loopback
 from impact_app.stores.saleor.install import PERMISSIONS
 from impact_app.stores.shopify.install import SCOPES
@@ -35,21 +33,18 @@ class Surveyor:
 
     database: Database
     stores: Stores
-    setups: Setups
     app_url: str
     shopify_admin: str | None
     clock: Callable[[], datetime]
 
-    def survey(self, store: Store) -> tuple[Facts, list[Standing]]:
-        """What is known of a store, and how it stands with each step."""
-        facts = self._facts(store)
+    def survey(self, store: Store, told: Told | None) -> tuple[Facts, list[Standing]]:
+        """What is known of a store, and how it stands with each step. `told`: what impact.com told it."""
+        facts = self._facts(store, told)
         return facts, standings(facts)
 
-    def _facts(self, store: Store) -> Facts:
-        progress, watch, now = Progress(self.database), Watch(self.database), self.clock()
-        last = watch.last_delivery(store.platform, store.domain, now - LOOKED_BACK)
-        latest = progress.latest(store.id, store.connected_at)
-        followed = progress.followed(store.id)
+    def _facts(self, store: Store, told: Told | None) -> Facts:
+        now = self.clock()
+        traces = Progress(self.database).of(store, now)
         needed = _NEEDED[store.platform]
         rules = read_rules(store.rules)
         return Facts(
@@ -65,28 +60,28 @@ class Surveyor:
             granted=frozenset(scope.strip() for scope in store.scopes.split(",") if scope.strip()),
             address=self.app_url,
             is_reachable=is_reachable(self.app_url, self._platform_url(store)),
-            last_delivery=last,
-            unread_since=progress.unread_since(store.platform, store.domain),
-            undelivered=latest.orders if last is None else 0,
-            silence=progress.silence(store.id),
+            last_delivery=traces.last_delivery,
+            unread_since=traces.unread_since,
+            undelivered=traces.orders if traces.last_delivery is None else 0,
+            silence=traces.silence,
             account_sid=store.account_sid or "",
             has_auth_token=store.has_auth_token,
             is_token_readable=self._is_token_readable(store),
-            held=self._held(watch, store),
-            told=self.setups.told(store.id) if store.account_sid else None,
+            held=traces.held,
+            told=told,
             campaign_id=store.campaign_id or "",
             event_type_id=store.event_type_id or "",
             rules=rules,
             hosts=(*store.domains, *rules.domains),
-            unbookable=progress.unbookable(store.id),
+            unbookable=traces.unbookable,
             embed_on=store.installation.get("embed_on"),
             is_embed_deployed=store.installation.get("embed_deployed", True),
-            carried_at=latest.carried_at,
+            carried_at=traces.carried_at,
             pixel_id=store.pixel_id or "",
             storefront_fault=store.capture_fault or "",
             set_up_at=store.capture_checked_at,
-            booked=followed.booked,
-            reported=followed.reported,
+            booked=traces.booked,
+            reported=traces.reported,
         )
 
     def _platform_url(self, store: Store) -> str:
@@ -100,9 +95,6 @@ class Surveyor:
         except Unreadable:
             return False
         return True
-
-    def _held(self, watch: Watch, store: Store) -> Reason | None:
-        return watch.held_reason(store.account_sid) if store.account_sid else None
 
 
 def is_reachable(app_url: str, platform_url: str) -> bool:

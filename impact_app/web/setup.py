@@ -73,9 +73,8 @@ class Place:
 def setup() -> str:
     """The steps; impact.com is asked only if what it told is old, or is about other settings."""
     store = here().store
-    if _is_stale(store, services().setups.told(store.id)):
-        _ask(store)
-    return _setup()
+    told = services().setups.told(store.id)
+    return _setup(_asked(store) if _is_stale(store, told) else told)
 
 
 @pages.post("/setup")
@@ -83,16 +82,16 @@ def save_setup() -> tuple[str, int]:
     """Save what one step asks for, or do what a button of the page says."""
     step = request.form.get("step", "")
     if step in _BUTTONS:
-        return _setup(notice=_BUTTONS[step]()), 200
+        notice = _BUTTONS[step]()
+        return _setup(_told(), notice=notice), 200
     if step not in set(BOXES):
         abort(404, "There is no such step.")
     name = StepName(step)
     saving = save_account(request.form, BOXES[name])
     if not saving.is_saved:
-        return _setup(saving.form, saving.notice, name), saving.status
-    if name is not StepName.EVENT_TYPE:
-        _ask(here().store)
-    return _setup(notice=saving.notice), saving.status
+        return _setup(_told(), saving.form, saving.notice, name), saving.status
+    told = _told() if name is StepName.EVENT_TYPE else _asked(here().store)
+    return _setup(told, notice=saving.notice), saving.status
 
 
 @pages.post("/setup/embed")
@@ -114,19 +113,23 @@ def _is_stale(store: Store, told: Told | None) -> bool:
     return services().clock() - told.told_at >= FRESH
 
 
-def _ask(store: Store) -> None:
-    """Have impact.com asked, where there is an account to ask with."""
-    if store.account_sid and store.has_auth_token:
-        try:
-            services().inquirer.ask(store)
-        except LookupError:
-            # A token that no key opens is told of by its own step.
-            return
+def _told() -> Told | None:
+    """What impact.com told last."""
+    return services().setups.told(here().store.id)
+
+
+def _asked(store: Store) -> Told | None:
+    """What impact.com tells now; None where there is no account to ask with."""
+    try:
+        return services().inquirer.ask(store)
+    except LookupError:
+        # Missing credentials, or a token that no key opens: both are told of by their step.
+        return None
 
 
 def _take_parameters() -> Notice:
     """Look for the names under which the program's links bring the click, too."""
-    facts, _ = services().surveyor.survey(here().store)
+    facts, _ = services().surveyor.survey(here().store, _told())
     if facts.program is None or not click_parameters(facts.program):
         return Notice("warning", "Nothing was changed: the program's tracking template is not known.")
     return _save_rule("parameters", completed_parameters(facts.program, facts.rules.parameters))
@@ -135,7 +138,7 @@ def _take_parameters() -> Notice:
 def _take_window() -> Notice:
     """Keep clicks for as long as the contracts count them."""
     store = here().store
-    told = services().setups.told(store.id)
+    told = _told()
     days = told.window(store.event_type_id) if told else None
     if days is None:
         return Notice("warning", "Nothing was changed: the contracts tell no window.")
@@ -155,7 +158,7 @@ def _save_rule(name: str, text: str) -> Notice:
 def _check() -> Notice:
     """Ask impact.com now, and have the storefront looked at."""
     store = here().store
-    _ask(store)
+    _asked(store)
     if store.platform == "shopify":
         services().check_storefront(store.id)
     seen_again()
@@ -171,10 +174,13 @@ _BUTTONS: Mapping[str, Callable[[], Notice]] = {
 
 
 def _setup(
-    form: SettingsForm | None = None, notice: Notice | None = None, opened: StepName | None = None
+    told: Told | None,
+    form: SettingsForm | None = None,
+    notice: Notice | None = None,
+    opened: StepName | None = None,
 ) -> str:
     store = here().store
-    facts, found = services().surveyor.survey(store)
+    facts, found = services().surveyor.survey(store, told)
     return render_template(
         "setup.html",
         visit=here(),
