@@ -73,9 +73,12 @@ class _Patience:
         self._take(account_sid)
         try:
             answer = self.api.ask(call, account_sid, auth_token)
-        except (NotConnected, NoAnswer) as fault:
-            self.stopped = str(fault)
-            raise
+        except NotConnected:
+            self.stopped = "no connection came about"
+            raise NotConnected(self.stopped) from None
+        except NoAnswer:
+            self.stopped = "no answer came that could be read"
+            raise NoAnswer(self.stopped) from None
         if answer.status in (401, 429):
             self.stopped = f"it answered with status {answer.status} before"
         return answer

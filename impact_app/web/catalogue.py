@@ -83,6 +83,7 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     for box in CHANNEL_FIELDS:
         yield from (("alerts", text) for text in (box.title, box.help, box.wrong))
     yield from (("settings", text) for text in (*REFUSED.values(), *UNREADABLE.values()))
+    yield from (("setup", meaning.use) for meaning in NEEDS.values())
     yield from (("settings", title) for title, _ in GROUPS)
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):

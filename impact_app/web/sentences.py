@@ -121,6 +121,20 @@ PATTERNS: tuple[str, ...] = (
     "Check IMPACT_API_URL.",
     "The address of impact.com answered with something else than an account, so the credentials could not "
     "be tried. Check IMPACT_API_URL.",
+    # Why it is not known what the token may do.
+    "impact.com could not be asked: %(told)s.",
+    "no connection came about",
+    "no answer came that could be read",
+    "the time for asking was over",
+    "the look-ups of this hour are used up",
+    "it answered with status %(status)s before",
+    "impact.com answered with status %(status)s.",
+    "impact.com did not answer: %(text)s.",
+    "impact.com's answer was no JSON.",
+    "impact.com's answer was not the documented one.",
+    "impact.com's answer is not the list that was asked for.",
+    "Choose a program first: contracts are asked for by program.",
+    "The app has asked impact.com as often as it may for now. Try again after %(text)s UTC.",
     # Why something was not done by hand.
     "Nothing of this order was reported, so there is nothing to take back.",
     "impact.com has this order, or may have it. Take it back instead.",

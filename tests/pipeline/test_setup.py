@@ -19,6 +19,7 @@ from impact_app.simulator.network import Account, Campaign, Contract, Setup, Tok
 from impact_app.transports.api.client import ImpactApi
 from impact_app.transports.api.lookups import Asks
 from impact_app.transports.api.request import Call
+from impact_app.web.sentences import recognised
 from tests.line import OTHER_SHOP, TOKEN, Bench, both_databases
 
 MAY, MAY_NOT, NOT_KNOWN = Allowance.MAY, Allowance.MAY_NOT, Allowance.NOT_KNOWN
@@ -151,7 +152,7 @@ def test_of_several_programs_none_is_guessed(make_bench: Callable[[Setup], Bench
     told = bench.line.inquirer.ask(store)
     assert (told.campaign_id, told.contracts, told.event_types) == ("", (), ())
     assert allowances(told) == {**dict.fromkeys(Need, MAY), Need.CONTRACTS: NOT_KNOWN}
-    assert "Choose a program" in told.right(Need.CONTRACTS).sentence
+    assert recognised(told.right(Need.CONTRACTS).sentence)
     bench.configure(store)
     told = bench.line.inquirer.ask(fresh(bench, store))
     assert (told.campaign_id, told.window("9876")) == ("1000", 30)
@@ -249,7 +250,7 @@ def test_a_fault_of_one_list_leaves_the_others_alone(bench: Bench, need: Need, k
     told = bench.line.inquirer.ask(store)
     assert bench.network.faults.waiting == 0
     assert allowances(told) == {**dict.fromkeys(Need, MAY), need: NOT_KNOWN}
-    assert told.right(need).sentence
+    assert recognised(told.right(need).sentence)
     assert (told.programs, told.contracts, told.event_types) == (
         before.programs,
         before.contracts,
@@ -272,7 +273,9 @@ def test_after_an_answer_that_says_stop_nothing_more_is_asked(bench: Bench, kind
         Need.CONVERSIONS: MAY,
         Need.ACTIONS_CHANGE: MAY,
     }
-    assert all(told.right(need).sentence for need in Need if told.right(need).allowance is NOT_KNOWN)
+    sentences = [told.right(need).sentence for need in Need if told.right(need).allowance is NOT_KNOWN]
+    assert all(recognised(sentence) for sentence in sentences)
+    assert not any("Error" in sentence or "127.0.0.1" in sentence for sentence in sentences)
 
 
 def test_the_rate_limit_of_the_account_is_a_sentence(make_bench: Callable[[Setup], Bench]) -> None:
@@ -303,6 +306,7 @@ def test_an_account_whose_hour_is_used_up_is_not_asked(bench: Bench) -> None:
     assert bench.network.books.calls() == []
     assert told.account.outcome == "unreachable"
     assert "Try again after 13:00" in told.account.sentence
+    assert recognised(told.account.sentence)
     bench.clock.advance(hours=1, seconds=1)
     assert bench.line.inquirer.ask(store).account.outcome == "works"
 

@@ -80,7 +80,7 @@ def _event_types(
     )
     body = asked(asks, Call("GET", f"/Advertisers/{_part(account[0])}/Actions", query), *account, now)
     if "Actions" not in body:
-        raise NotAnswered("impact.com's answer is not a list of actions.", 200)
+        raise NotAnswered("impact.com's answer is not the list that was asked for.", 200)
     named = ((text_of(one, "ActionTrackerId"), one) for one in records_of(body["Actions"]))
     return [(tracker, text_of(one, "ActionTrackerName")) for tracker, one in named if tracker]
 
@@ -98,7 +98,7 @@ def _listed(
     for _ in range(_PAGES):
         body = asked(asks, Call("GET", path, query), *account, now)
         if name not in body:
-            raise NotAnswered(f"impact.com's answer is not a list of {name.lower()}.", 200)
+            raise NotAnswered("impact.com's answer is not the list that was asked for.", 200)
         found.extend(records_of(body[name]))
         # Only the query is taken from what the network said, so that credentials go nowhere else.
         following = tuple(parse_qsl(urlsplit(text_of(body, "@nextpageuri", _LONG)).query))
