@@ -69,14 +69,20 @@ class Overview:
     def all(self) -> Total:
         return _total(self.counts)
 
+    def paid(self, day: date | None = None) -> Total:
+        """The orders that were paid, of one day or of all."""
+        return _total(one for one in self._of(day) if one.reason is not Reason.NOT_PAID)
+
+    def _of(self, day: date | None) -> list[Count]:
+        return [one for one in self.counts if day is None or one.day == day]
+
     @property
     def with_click(self) -> Total:
         return _total(one for one in self.counts if one.carrier)
 
     def verdicts(self, day: date | None = None) -> dict[Verdict, Total]:
         """Each verdict's orders, of one day or of all."""
-        of_day = [one for one in self.counts if day is None or one.day == day]
-        found = _grouped(of_day, lambda one: one.verdict)
+        found = _grouped(self._of(day), lambda one: one.verdict)
         return {verdict: found.get(verdict, _total(())) for verdict in Verdict}
 
     def reasons(self, verdict: Verdict) -> list[tuple[Reason, Total]]:
@@ -85,8 +91,8 @@ class Overview:
         return sorted(found.items(), key=lambda item: (-item[1].orders, item[0]))
 
     def carriers(self) -> list[tuple[str, Total]]:
-        """What brought the clicks, the most frequent first."""
-        found = _grouped((one for one in self.counts if one.carrier), lambda one: one.carrier or "")
+        """What brought the clicks of the orders that a visit could have brought, the most frequent first."""
+        found = _grouped((one for one in self._visits if one.carrier), lambda one: one.carrier or "")
         return sorted(found.items(), key=lambda item: (-item[1].orders, item[0]))
 
     def days(self) -> list[tuple[date, dict[Verdict, int]]]:
@@ -102,11 +108,14 @@ class Overview:
 
     @property
     def capture(self) -> Capture:
-        visits = [one for one in self.counts if one.reason not in NOT_FROM_A_VISIT]
         return Capture(
-            visits=sum(one.orders for one in visits),
-            with_click=sum(one.orders for one in visits if one.carrier),
+            visits=sum(one.orders for one in self._visits),
+            with_click=sum(one.orders for one in self._visits if one.carrier),
         )
+
+    @property
+    def _visits(self) -> list[Count]:
+        return [one for one in self.counts if one.reason not in NOT_FROM_A_VISIT]
 
 
 def _grouped(counts: Iterable[Count], key: Callable[[Count], _K]) -> dict[_K, Total]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -107,11 +107,13 @@ class Filter:
 
     first, last    days on which they were placed, both included, in UTC
     least, most    net amounts in the order's own currency, both included
+    detail         what the verdict says besides the reason, whole
     search         a number, platform id, click, promo code or e-mail address, whole
     """
 
     verdict: str | None = None
     reason: str | None = None
+    detail: str | None = None
     partner: str | None = None
     first: date | None = None
     last: date | None = None
@@ -138,6 +140,8 @@ class OrderSummary:
     net: Decimal | None
     currency: str
     judged_at: datetime
+    promo_code: str | None
+    partner_name: str | None
 
     @property
     def placed_on(self) -> date:
@@ -336,6 +340,7 @@ def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     for column, value in (
         (orders.c.verdict, wanted.verdict),
         (orders.c.reason, wanted.reason),
+        (orders.c.detail, wanted.detail),
         (orders.c.partner_name, wanted.partner),
     ):
         if value is not None:
@@ -345,21 +350,22 @@ def _conditions(wanted: Filter) -> Iterator[sa.ColumnElement[bool]]:
     if wanted.last is not None:
         yield orders.c.placed_on <= wanted.last
     if wanted.least is not None:
-        yield orders.c.net_minor >= _in_minor(wanted.least)
+        yield orders.c.net_minor >= _in_minor(wanted.least, ROUND_CEILING)
     if wanted.most is not None:
-        yield orders.c.net_minor <= _in_minor(wanted.most)
+        yield orders.c.net_minor <= _in_minor(wanted.most, ROUND_FLOOR)
 
 
-def _in_minor(amount: Decimal) -> sa.ColumnElement[int]:
-    """An amount in the smallest unit of each order's own currency, rounded towards nothing."""
+def _in_minor(amount: Decimal, rounding: str) -> sa.ColumnElement[int]:
+    """An amount in the smallest unit of each order's own currency."""
+
+    def units(digits: int) -> int:
+        return int(amount.scaleb(digits).to_integral_value(rounding))
+
     unusual = [
-        (
-            orders.c.currency.in_([one for one, has in EXPONENTS.items() if has == digits]),
-            int(amount.scaleb(digits)),
-        )
+        (orders.c.currency.in_([one for one, has in EXPONENTS.items() if has == digits]), units(digits))
         for digits in sorted(set(EXPONENTS.values()))
     ]
-    return sa.case(*unusual, else_=int(amount.scaleb(2)))
+    return sa.case(*unusual, else_=units(2))
 
 
 def _called(store_id: int, text: str) -> sa.CompoundSelect[int]:
@@ -369,16 +375,17 @@ def _called(store_id: int, text: str) -> sa.CompoundSelect[int]:
     """
     digest = hashlib.sha1(text.strip().lower().encode(), usedforsecurity=False).hexdigest()
     names = (
-        (orders.c.number, text.removeprefix("#")),
-        (orders.c.order_key, text),
-        (orders.c.click_id, text),
-        (orders.c.promo_code, text),
-        (orders.c.email_sha1, digest if "@" in text else text.lower()),
+        (orders.c.number, (text.removeprefix("#"),)),
+        (orders.c.order_key, (text,)),
+        (orders.c.click_id, (text,)),
+        # Buyers type a code in any letters, and it is kept as it was typed.
+        (orders.c.promo_code, {text, text.upper(), text.lower()}),
+        (orders.c.email_sha1, (digest if "@" in text else text.lower(),)),
     )
     return sa.union_all(
         *(
-            sa.select(orders.c.id).where(orders.c.store_id == store_id, column == name)
-            for column, name in names
+            sa.select(orders.c.id).where(orders.c.store_id == store_id, column.in_(sorted(called)))
+            for column, called in names
         )
     )
 
@@ -720,6 +727,8 @@ def _summary(row: Any) -> OrderSummary:
         net=_net(row),
         currency=row.currency,
         judged_at=row.judged_at,
+        promo_code=row.promo_code,
+        partner_name=row.partner_name,
     )
 
 

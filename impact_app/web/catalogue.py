@@ -30,6 +30,7 @@ from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
+from impact_app.web.orders_filter import FAULTS, REVERSED
 from impact_app.web.pages import NAVIGATION
 from impact_app.web.rules_form import GROUPS
 from impact_app.web.saving import REFUSED, UNREADABLE
@@ -96,6 +97,8 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         yield from (("setup", text) for text in (need.scope, need.use))
     for doing in DOINGS.values():
         yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
+    for faults in (FAULTS, REVERSED):
+        yield from (("orders", text) for text in faults.values())
     for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import cast
 
 import structlog
 from flask import Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from impact_app.domain.reasons import EXPLANATIONS, Reason, Verdict
+from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.ledger.acts import Act
-from impact_app.ledger.orders import Filter, OrderFile, OrderSummary
+from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.pipeline.by_hand import Refused
 from impact_app.web.access import LARGEST_ID, here, page_address, services
+from impact_app.web.orders_filter import FilterForm, asked, plain
 from impact_app.web.pages import Notice, pages
+from impact_app.web.spreadsheet import spreadsheet
 from impact_app.web.timeline import timeline
 from impact_app.web.words import VERDICTS, translated
 
@@ -29,7 +28,6 @@ PAGE_SIZE = 50
 
 #: Rows fetched at a time for a file, which may be as long as the store has orders.
 _FILE_PAGE = 500
-_SEARCH_LIMIT = 254
 
 
 @dataclass(frozen=True)
@@ -70,42 +68,48 @@ DOINGS: dict[str, Doing] = {
 
 
 @pages.get("/orders")
-def orders() -> str:
+def orders() -> tuple[str, int]:
     """The store's orders, newest first, as far as they are wanted."""
-    store, given = here().store, _given()
-    found = services().orders.list(
-        store.id, _wanted(given), limit=PAGE_SIZE + 1, before=_before(request.args.get("before", ""))
-    )
-    counts = services().orders.counts(store.id)
-    return render_template(
+    form = asked(request.args)
+    found = [] if form.faults else _page_of(form)
+    counts = services().orders.counts(here().store.id)
+    page = render_template(
         "orders.html",
         visit=here(),
         rows=found[:PAGE_SIZE],
         after=_after(found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
         counts=counts,
         all_orders=sum(counts.values()),
-        partners=services().orders.partners(store.id),
-        given=given,
+        partners=services().orders.partners(here().store.id),
+        form=form,
+        given=form.texts,
         is_first="before" not in request.args,
     )
+    return page, 400 if form.faults else 200
+
+
+def _page_of(form: FilterForm) -> list[OrderSummary]:
+    """The orders of one page, and one more if there is a next page."""
+    before = _before(request.args.get("before", ""))
+    return services().orders.list(here().store.id, form.wanted, limit=PAGE_SIZE + 1, before=before)
 
 
 @pages.get("/orders.csv")
 def orders_csv() -> Response:
     """The wanted orders as a file, all of them."""
-    wanted, store_id = _wanted(_given()), here().store.id
+    form, store_id = asked(request.args), here().store.id
+    for fault in form.faults.values():
+        abort(400, fault)
     listed = services().orders
     name = f"orders-{services().clock().date()}.csv"
 
-    def rows() -> Iterator[str]:
-        yield _line(_COLUMNS)
+    def rows() -> Iterator[tuple[str, ...]]:
         before = None
-        while page := listed.list(store_id, wanted, limit=_FILE_PAGE, before=before):
-            yield "".join(_line(_cells(one)) for one in page)
+        while page := listed.list(store_id, form.wanted, limit=_FILE_PAGE, before=before):
+            yield from map(_cells, page)
             before = (page[-1].placed_on, page[-1].id)
 
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(rows(), mimetype="text/csv", headers=headers)
+    return spreadsheet(name, _COLUMNS, rows())
 
 
 @pages.get("/orders/<order_key>")
@@ -150,7 +154,7 @@ def ask(order_key: str, act: str) -> str:
 @pages.post("/orders/<order_key>/<act>")
 def do(order_key: str, act: str) -> str | BaseResponse:
     """Carry out an act, and show what came of it."""
-    if act not in DOINGS or _plain(order_key) != order_key:
+    if act not in DOINGS or plain(order_key) != order_key:
         abort(404, "There is no such order in this store.")
     store_id, by = here().store.id, here().who
     act_of = cast(Callable[[int, str, str], bool], getattr(services().by_hand, act))
@@ -165,7 +169,7 @@ def do(order_key: str, act: str) -> str | BaseResponse:
 
 
 def _file_of(order_key: str) -> OrderFile:
-    file = services().orders.show(here().store.id, order_key) if _plain(order_key) == order_key else None
+    file = services().orders.show(here().store.id, order_key) if plain(order_key) == order_key else None
     if file is None:
         abort(404, "There is no such order in this store.")
     return file
@@ -177,52 +181,6 @@ def _order(order_key: str, notice: Notice | None) -> str:
     return render_template(
         "order.html", visit=here(), file=file, notice=notice, doings=DOINGS, events=timeline(file, done)
     )
-
-
-def _given() -> dict[str, str]:
-    """What the filter's boxes hold."""
-    names = ("verdict", "reason", "partner", "first", "last", "least", "most", "search")
-    return {name: _plain(request.args.get(name, "")) for name in names}
-
-
-def _wanted(given: Mapping[str, str]) -> Filter:
-    """The filter that was asked for; a value that makes no sense is a 404."""
-    if given["verdict"] and given["verdict"] not in set(Verdict):
-        abort(404, "There is no such verdict.")
-    if given["reason"] and given["reason"] not in set(Reason):
-        abort(404, "There is no such reason.")
-    return Filter(
-        verdict=given["verdict"] or None,
-        reason=given["reason"] or None,
-        partner=given["partner"] or None,
-        first=_day(given["first"]),
-        last=_day(given["last"]),
-        least=_amount(given["least"]),
-        most=_amount(given["most"]),
-        search=given["search"] or None,
-    )
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        abort(404, "Enter a day such as 2026-11-20.")
-
-
-def _amount(text: str) -> Decimal | None:
-    try:
-        amount = Decimal(text) if text else None
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if amount is not None and not (amount.is_finite() and abs(amount) < 10**12):
-        abort(404, "Enter an amount such as 49.90.")
-    return amount
-
-
-def _plain(text: str) -> str:
-    """A search text as a database can take it."""
-    return "".join(char for char in text.strip()[:_SEARCH_LIMIT] if char.isprintable())
 
 
 def _after(row: OrderSummary) -> str:
@@ -249,29 +207,29 @@ _COLUMNS = (
     "placed_at",
     "verdict",
     "reason",
+    "explanation",
     "carrier",
     "click_id",
+    "promo_code",
+    "partner",
     "net",
     "currency",
 )
 
 
 def _cells(one: OrderSummary) -> tuple[str, ...]:
+    told = EXPLANATIONS[one.reason].happened
     return (
         one.number,
         one.order_key,
         one.placed_at.isoformat(),
         one.verdict.value,
         one.reason.value,
+        f"{told} {one.detail}".strip(),
         one.carrier or "",
         one.click_id or "",
+        one.promo_code or "",
+        one.partner_name or "",
         "" if one.net is None else f"{one.net:f}",
         one.currency,
     )
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    """One line of a file; a cell that a spreadsheet would take for a formula is made text."""
-    out = io.StringIO()
-    csv.writer(out).writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
-    return out.getvalue()

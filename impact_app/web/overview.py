@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,6 +16,7 @@ from impact_app.ledger.overview import WAITS, Share
 from impact_app.web.access import here, services
 from impact_app.web.pages import pages
 from impact_app.web.setup import setup
+from impact_app.web.spreadsheet import spreadsheet
 from impact_app.web.words import words
 
 #: Days that the overview looks back on, today included.
@@ -28,8 +27,12 @@ Row = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a chart: its label, its number, and its length in hundredths of the longest."""
+    """One bar of a chart: its label, its number, and its length in hundredths of the longest.
 
+    slug   what the label says in words, as the filter of orders takes it
+    """
+
+    slug: str
     label: str
     orders: int
     size: int
@@ -55,11 +58,13 @@ def overview() -> str:
         today=found.verdicts(last),
         month=found.verdicts(),
         columns=columns(found),
-        withheld=bars((words(reason), total) for reason, total in found.reasons(Verdict.WITHHELD)),
-        carriers=bars((words(carrier), total) for carrier, total in found.carriers()),
+        withheld=bars(
+            (reason.value, words(reason), total) for reason, total in found.reasons(Verdict.WITHHELD)
+        ),
+        carriers=bars((carrier, words(carrier), total) for carrier, total in found.carriers()),
         partners=services().overviews.partners(store.id, first, last),
         codes=services().overviews.codes(store.id, first, last),
-        waits=bars((name, Total(orders, {})) for name, orders in zip(wait_names(), waits, strict=True)),
+        waits=bars(("", name, Total(orders, {})) for name, orders in zip(wait_names(), waits, strict=True)),
     )
 
 
@@ -70,16 +75,8 @@ def overview_csv() -> Response:
     if what not in _TABLES:
         abort(404, "There is no such table.")
     header, rows = _TABLES[what]
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(header)
-    writer.writerows(rows(*_span()))
     name = f"{what}-{services().clock().date()}.csv"
-    return Response(
-        out.getvalue(),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return spreadsheet(name, header, list(rows(*_span())))
 
 
 def _span() -> tuple[date, date]:
@@ -97,11 +94,14 @@ def columns(found: Overview) -> list[tuple[date, list[tuple[Verdict, int, int]]]
     ]
 
 
-def bars(totals: Iterable[tuple[str, Total]]) -> list[Bar]:
-    """Bars in the given order."""
+def bars(totals: Iterable[tuple[str, str, Total]]) -> list[Bar]:
+    """Bars in the given order, of slugs with their labels."""
     listed = list(totals)
-    most = max((total.orders for _, total in listed), default=0)
-    return [Bar(label, total.orders, _size(total.orders, most), dict(total.money)) for label, total in listed]
+    most = max((total.orders for _, _, total in listed), default=0)
+    return [
+        Bar(slug, label, total.orders, _size(total.orders, most), dict(total.money))
+        for slug, label, total in listed
+    ]
 
 
 def _size(orders: int, most: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -76,9 +76,8 @@ def register_words(app: Flask) -> None:
         translated=translated, moment=moment, money=money, figure=figure, words=words, why=why, actor=actor
     )
     app.jinja_env.filters.update(minor=minor, day=day, decimal=decimal, words_within=words_within)
-    app.jinja_env.globals.update(
-        VERDICTS=VERDICTS, KINDS=KINDS, REASONS=list(_order_reasons()), wanted_only=wanted_only
-    )
+    app.jinja_env.filters.update(percent=percent)
+    app.jinja_env.globals.update(VERDICTS=VERDICTS, KINDS=KINDS, REASONS=list(_order_reasons()))
 
 
 def _order_reasons() -> Iterator[tuple[str, str]]:
@@ -86,11 +85,6 @@ def _order_reasons() -> Iterator[tuple[str, str]]:
     for reason, explanation in EXPLANATIONS.items():
         if explanation.verdict is not None:
             yield reason.value, explanation.happened
-
-
-def wanted_only(given: Mapping[str, str]) -> dict[str, str]:
-    """What was given, without empty boxes."""
-    return {name: text for name, text in given.items() if text}
 
 
 def translated(text: str) -> str:
@@ -196,6 +190,11 @@ def minor(value: int, currency: str) -> str:
 def day(value: date) -> str:
     """A day as "20 Nov 2026"."""
     return str(format_date(value, gettext("d MMM yyyy")))
+
+
+def percent(value: float) -> str:
+    """A share from 0 to 1 as "66.7 %"."""
+    return f"{decimal(value * 100)} %"
 
 
 def figure(value: Decimal | str, currency: str) -> str:
