@@ -37,6 +37,7 @@ from impact_app.ledger.reconciliation import Reconciliations
 from impact_app.ledger.schema import upgrade
 from impact_app.ledger.setups import Setups
 from impact_app.ledger.stores import Store, Stores, Tokens
+from impact_app.ledger.trials import Trials
 from impact_app.ledger.vault import Vault
 from impact_app.ledger.verification import Checks
 from impact_app.mail import Mailer
@@ -71,6 +72,7 @@ from impact_app.pipeline.setup import Inquirer
 from impact_app.pipeline.standing import Surveyor
 from impact_app.pipeline.takeover import Takeover
 from impact_app.pipeline.tokens import TokenKeeper, redis_locks
+from impact_app.pipeline.trial import Following
 from impact_app.pipeline.verify import Verifier
 from impact_app.pipeline.wake import Wake
 from impact_app.stores.saleor import reading as saleor_reading
@@ -146,6 +148,23 @@ class Services:
     @cached_property
     def acts(self) -> Acts:
         return Acts(self.database)
+
+    @cached_property
+    def trials(self) -> Trials:
+        return Trials(self.database)
+
+    @cached_property
+    def following(self) -> Following:
+        """What follows a test order, on a page that is not to wait for impact.com for long."""
+        return Following(
+            self.trials,
+            self.orders,
+            self.stores,
+            Checks(self.database),
+            ImpactApi(Http(connect=2.0, read=5.0), self.config.impact_api_url),
+            lambda: self.wake.soon("verify"),
+            self.clock,
+        )
 
     @cached_property
     def overviews(self) -> Overviews:

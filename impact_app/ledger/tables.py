@@ -566,6 +566,26 @@ sa.Index(
     postgresql_where=messages.c.state == "pending",
 )
 
+#: Tests that somebody follows from a click to the booked action; the newest of a store is shown.
+trials = sa.Table(
+    "trials",
+    metadata,
+    _id(),
+    sa.Column("store_id", _of("stores"), nullable=False),
+    # what its order is known by
+    sa.Column("click", sa.String(64), nullable=False),
+    # the app made the click, so impact.com knows of none
+    sa.Column("is_own", sa.Boolean, nullable=False),
+    # the address to follow
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("by", sa.String(255), nullable=False),
+    sa.Column("started_at", Utc, nullable=False),
+    # from impact.com, asked while somebody looks at the page: when last, NULL: not yet; and what it told
+    sa.Column("looked_at", Utc),
+    sa.Column("told", sa.JSON, nullable=False),
+)
+sa.Index("ix_trials_store", trials.c.store_id, trials.c.id)
+
 #: What customers and platforms asked to be done with personal data, and when it was done.
 privacy_requests = sa.Table(
     "privacy_requests",

@@ -96,6 +96,19 @@ class Checks:
         with self._database.read() as connection:
             return connection.scalar(_due(conversions.c.id, now).limit(1)) is not None
 
+    def look_soon(self, store_id: int, order_key: str, now: datetime) -> None:
+        """Have an order's conversions looked up now; a look that somebody waits for does not count."""
+        mine = sa.select(orders.c.id).where(orders.c.store_id == store_id, orders.c.order_key == order_key)
+        # Nobody's lease lasts that long, so that nothing is taken from whoever looks just now.
+        rests = conversions.c.check_at > now + LEASE
+        counted = sa.case((conversions.c.checks > 0, conversions.c.checks - 1), else_=0)
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(conversions)
+                .where(conversions.c.order_row_id.in_(mine), rests)
+                .values(check_at=now, checks=counted)
+            )
+
     def release(self, claimed: Sequence[Due], until: datetime) -> None:
         """Give back what was not looked up after all; it does not count as a look."""
         self._move(claimed, check_at=until)

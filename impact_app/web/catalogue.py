@@ -25,6 +25,8 @@ from impact_app.domain.programs import NEEDS
 from impact_app.domain.reasons import EXPLANATIONS
 from impact_app.domain.rules import RULES
 from impact_app.domain.setup import FINDINGS, STEPS
+from impact_app.domain.trial import LIGHTS as TRIAL_LIGHTS
+from impact_app.domain.trial import NOTES, STOPS, WHATS
 from impact_app.domain.verification import ERROR_REASONS
 from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
@@ -99,6 +101,9 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
     for faults in (FAULTS, REVERSED):
         yield from (("orders", text) for text in faults.values())
+    stops = (text for stop in STOPS.values() for text in stop)
+    for text in (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values()):
+        yield "trial", text
     for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)

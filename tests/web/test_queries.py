@@ -13,13 +13,24 @@ from sqlalchemy import event
 from impact_app.ledger.stores import Store
 from impact_app.wiring import Services
 from tests.web.conftest import HTML, add_attempt, add_delivery, add_order, add_step
+from tests.web.test_orders_pages import EVIDENCE
 
 MOST = 12
 
 
 @pytest.mark.parametrize(
     "path",
-    ["orders", "orders?search=1001", "orders/900", "overview", "attention", "rules", "settings", "setup"],
+    [
+        "orders",
+        "orders?search=1001",
+        "orders/900",
+        "overview",
+        "attention",
+        "rules",
+        "settings",
+        "setup",
+        "trial",
+    ],
 )
 def test_a_page_takes_few_queries(
     signed_in: FlaskClient, store: Store, services: Services, path: str
@@ -28,6 +39,9 @@ def test_a_page_takes_few_queries(
         row = add_order(services, store, str(900 + number), number=str(1001 + number))
         add_attempt(services, add_step(services, store, row, state="rejected"))
         add_delivery(services, store, order_key=str(900 + number))
+    link = f"https://{store.domain}/?im_ref=click-1"
+    services.trials.begin(store.id, 0, "click-1", link, "Ann", services.clock(), is_own=False)
+    add_order(services, store, "1000", number="1101", click_id="click-1", evidence=EVIDENCE)
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

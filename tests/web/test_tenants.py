@@ -132,6 +132,8 @@ PAGES = {
     ("GET", "setup"): 200,
     ("POST", "save_setup"): 404,
     ("POST", "note_embed"): 404,
+    ("GET", "trial"): 200,
+    ("POST", "act_on_trial"): 404,
 }
 
 
