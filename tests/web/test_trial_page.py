@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
@@ -121,6 +122,30 @@ def test_a_form_that_is_too_large_is_refused(
     answer = send(signed_in, store, shown(signed_in, store), act="begin", link="https://a/" + "x" * 70_000)
     assert answer.status_code == 413
     assert kept(services) == []
+
+
+def test_the_link_begins_where_partners_links_lead(
+    signed_in: FlaskClient, store: Store, services: Services, network: RunningNetwork
+) -> None:
+    """Where the program leads to the shop; else, or before it was told, to the first page."""
+    for leads, begins in ((shop(store, "sale"), shop(store, "sale")), ("https://a.test/", shop(store))):
+        setup = network.books.setup
+        campaign = replace(setup.campaigns[0], landing_page=leads)
+        network.books.change_setup(replace(setup, campaigns=(campaign,)))
+        services.stores.save_settings(
+            store.id,
+            account_sid=SID,
+            auth_token="pretend-auth-token",
+            campaign_id=str(campaign.id),
+            event_type_id="9876",
+        )
+        assert shown(signed_in, store).fields["link"] == shop(store)
+        configured = services.stores.get(store.id)
+        assert configured is not None
+        services.inquirer.ask(configured)
+        assert shown(signed_in, store).fields["link"] == begins
+    send(signed_in, store, shown(signed_in, store), act="begin", link=shop(store, "mug?a=1"))
+    assert shown(signed_in, store).fields["link"] == shop(store, "mug")
 
 
 def test_a_double_click_begins_one_test(signed_in: FlaskClient, store: Store, services: Services) -> None:
