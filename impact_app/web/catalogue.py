@@ -104,6 +104,9 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     stops = (text for stop in STOPS.values() for text in stop)
     for text in (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values()):
         yield "trial", text
+    stops = (text for stop in STOPS.values() for text in stop)
+    for text in (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values()):
+        yield "trial", text
     for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)
