@@ -99,14 +99,10 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         yield from (("setup", text) for text in (need.scope, need.use))
     for doing in DOINGS.values():
         yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
-    for faults in (FAULTS, REVERSED):
-        yield from (("orders", text) for text in faults.values())
+    yield from (("orders", text) for text in (*FAULTS.values(), *REVERSED.values()))
     stops = (text for stop in STOPS.values() for text in stop)
-    for text in (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values()):
-        yield "trial", text
-    stops = (text for stop in STOPS.values() for text in stop)
-    for text in (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values()):
-        yield "trial", text
+    of_trials = (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values())
+    yield from (("trial", text) for text in of_trials)
     for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)
