@@ -209,41 +209,20 @@ def click_parameters(program: Program) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
-def missing_parameters(program: Program, parameters: Sequence[str]) -> tuple[str, ...]:
-    """The click parameters of a program that the rule `parameters` lacks."""
-    return tuple(name for name in click_parameters(program) if name not in parameters)
-
-
 def completed_parameters(program: Program, parameters: Sequence[str]) -> str:
-    """The rule `parameters` as text, with what it lacks put in front: that is what partners' links carry."""
-    return ", ".join((*missing_parameters(program, parameters), *parameters))
+    """The rule `parameters` as text, with what it lacks put in front: that is what partners' links carry.
 
-
-def suggested_rules(
-    told: Told, event_type_id: str | None, parameters: Sequence[str], referral_days: int
-) -> dict[str, str]:
-    """The rules that would be other if they followed what was told, as texts that `read_rules` takes.
-
-    parameters, referral_days  the rules as they are; what is right already is not named
-
-    Where not every contract was read, a window is suggested only if it is longer than the rule's. A name of a
-    parameter that no rule takes, such as `sub[id]`, is not suggested; `missing_parameters` tells of it.
+    A name that no rule takes, such as `sub[id]`, is left out.
     """
-    suggested = {}
-    program, window = told.program(told.campaign_id), told.window(event_type_id)
-    if program is not None and missing_parameters(program, parameters):
-        suggested["parameters"] = completed_parameters(program, parameters)
-    if window not in (None, referral_days) and (told.contracts_complete or (window or 0) > referral_days):
-        suggested["referral_days"] = str(window)
-    return {name: text for name, text in suggested.items() if _is_taken(name, text)}
+    missing = [name for name in click_parameters(program) if name not in parameters and _is_taken(name)]
+    return ", ".join((*missing, *parameters))
 
 
-def _is_taken(name: str, text: str) -> bool:
+def _is_taken(name: str) -> bool:
     try:
-        read_rules({name: text})
+        return read_rules({"parameters": name}).parameters == (name,)
     except RuleError:
         return False
-    return True
 
 
 def uncovered(domains: Iterable[str], program: Program) -> tuple[str, ...]:

@@ -188,6 +188,7 @@ class Finding(StrEnum):
     EVENT_REFUSED = "event_refused"
 
     WINDOW_KEPT = "window_kept"
+    WINDOW_AT_LEAST = "window_at_least"
     WINDOW_LATER = "window_later"
     WINDOW_ASSUMED = "window_assumed"
     WINDOW_TOO_SHORT = "window_too_short"
@@ -471,6 +472,11 @@ FINDINGS: Mapping[Finding, Meaning] = {
     # the referral window
     Finding.WINDOW_KEPT: Meaning(
         _P, "Your contracts count a click for %(days)s days, and the storefront keeps it as long."
+    ),
+    Finding.WINDOW_AT_LEAST: Meaning(
+        _P,
+        "You have more contracts than were read. Those that were count a click for up to %(days)s days, and "
+        "the storefront keeps it for %(kept)s.",
     ),
     Finding.WINDOW_LATER: Meaning(_WAIT, "It is read from your contracts once the event type is entered."),
     Finding.WINDOW_ASSUMED: Meaning(
@@ -860,6 +866,9 @@ def _window(facts: Facts) -> _Found:
         yield Said(Finding.WINDOW_ASSUMED, {"days": kept})
     elif days == kept:
         yield Said(Finding.WINDOW_KEPT, {"days": days})
+    elif days < kept and facts.told and not facts.told.contracts_complete:
+        # A contract that was not read may count a click for longer.
+        yield Said(Finding.WINDOW_AT_LEAST, {"days": days, "kept": kept})
     else:
         finding = Finding.WINDOW_TOO_SHORT if kept < days else Finding.WINDOW_TOO_LONG
         yield Said(finding, {"days": days, "kept": kept})

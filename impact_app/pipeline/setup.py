@@ -4,7 +4,7 @@
     services().setups.told(store_id)  -> Told | None   what was told last, without asking
 
 What follows from it is in `domain/programs.py`: `Told.program`, `.right`, `.event_type`, `.window`; what a
-program says of links in `click_parameters` and `uncovered`; what to offer in one click in `suggested_rules`.
+program says of links in `click_parameters`, `completed_parameters` and `uncovered`.
 
 A page waits for it, so everything is bounded: at most `CALLS` calls, none begun after `SECONDS`, and none
 after one that was not answered. What could not be asked is `Allowance.NOT_KNOWN` with a sentence; programs,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -24,15 +23,13 @@ from impact_app.domain.programs import (
     click_parameters,
     completed_parameters,
     event_types,
-    missing_parameters,
     referral_window,
-    suggested_rules,
     told_from,
     told_value,
     uncovered,
     window_days,
 )
-from impact_app.domain.rules import Rules, read_rules
+from impact_app.domain.rules import read_rules
 
 
 def _linking(*templates: str) -> Program:
@@ -83,16 +80,19 @@ def test_any_template_at_all_is_read(template: str) -> None:
 def test_the_completed_rule_lacks_nothing_and_loses_nothing(clicks: list[str], known: list[str]) -> None:
     program = _linking("&".join(f"{name}={{clickid}}" for name in clicks))
     rules = read_rules({"parameters": completed_parameters(program, known)})
-    assert missing_parameters(program, rules.parameters) == ()
     assert set(rules.parameters) == {*clicks, *known}
 
 
 def test_a_missing_parameter_comes_first_because_partners_links_carry_it() -> None:
     program = _linking("clickid={clickid}")
-    assert missing_parameters(program, ("im_ref", "irclickid")) == ("clickid",)
     assert completed_parameters(program, ("im_ref", "irclickid")) == "clickid, im_ref, irclickid"
-    assert missing_parameters(program, ("im_ref", "clickid")) == ()
     assert completed_parameters(program, ("im_ref", "clickid")) == "im_ref, clickid"
+
+
+def test_a_name_that_no_rule_takes_is_left_out() -> None:
+    program = _linking("sub[id]={clickid}&a%2Cb={clickid}&c={clickid}")
+    assert click_parameters(program) == ("sub[id]", "a,b", "c")
+    assert completed_parameters(program, ("im_ref",)) == "c, im_ref"
 
 
 def _permitting(*domains: str, on: bool | None = True) -> Program:
@@ -239,23 +239,6 @@ def test_what_was_told_answers_by_id() -> None:
     assert TOLD.event_type(None) is None
     assert TOLD.right(Need.CONVERSIONS).allowance is Allowance.MAY
     assert TOLD.right(Need.PROGRAMS) == Right(Need.PROGRAMS, Allowance.NOT_KNOWN)
-
-
-def test_the_rules_that_would_follow_what_was_told() -> None:
-    told = replace(TOLD, contracts_complete=True)
-    assert suggested_rules(told, "9", ("im_ref",), 30) == {"parameters": "a, im_ref", "referral_days": "45"}
-    assert suggested_rules(told, "9", ("im_ref", "a"), 45) == {}
-    assert suggested_rules(told, "9", ("a",), 60) == {"referral_days": "45"}
-    # Of contracts that were not read one may have the longer window.
-    assert suggested_rules(TOLD, "9", ("a",), 60) == {}
-    assert suggested_rules(TOLD, "9", ("a",), 30) == {"referral_days": "45"}
-    assert suggested_rules(told, "8", ("a",), 30) == {}
-    assert suggested_rules(replace(told, campaign_id="7"), None, ("b",), 30) == {}
-    odd = replace(told, programs=(replace(TOLD.programs[0], tracking_templates=("sub[id]={clickid}",)),))
-    assert suggested_rules(odd, "9", ("a",), 45) == {}
-    assert missing_parameters(odd.programs[0], ("a",)) == ("sub[id]",)
-    rules = read_rules(suggested_rules(told, "9", Rules().parameters, Rules().referral_days))
-    assert (rules.parameters, rules.referral_days) == (("a", "im_ref", "irclickid"), 45)
 
 
 def test_every_need_is_explained() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from flask.testing import FlaskClient
 
+from impact_app.domain.programs import Contract, Term
 from impact_app.domain.setup import StepName
 from impact_app.ledger.stores import Store
 from impact_app.wiring import Services
@@ -74,3 +76,21 @@ def test_an_account_a_program_and_an_event_type_make_a_store_ready(
     assert now.is_configured
     assert (now.account_sid, now.campaign_id, now.event_type_id) == (SID, "1000", "9876")
     assert services.stores.credentials(store.id).auth_token == TOKEN  # type: ignore[union-attr]
+
+
+def test_of_contracts_that_were_not_all_read_no_shorter_window_is_taken_over(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    enter_account(signed_in, store)
+    services.stores.save_settings(
+        store.id, account_sid=SID, auth_token=None, campaign_id="1000", event_type_id="9876"
+    )
+    told = services.inquirer.ask(kept(services, store))
+    short = Contract("S-1", (Term("9876", "Online Sale", 20),))
+    for complete, said in ((False, "You have more contracts than were read."), (True, "Take over")):
+        services.setups.save(
+            kept(services, store), replace(told, contracts=(short,), contracts_complete=complete)
+        )
+        shown = step(opened(signed_in, store), StepName.WINDOW)
+        assert said in shown
+        assert ("Take over" in shown) is complete
