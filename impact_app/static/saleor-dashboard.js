@@ -14,7 +14,8 @@ addEventListener('message', ({ source, origin, data }) => {
   if (type !== 'handshake' || handedOver || !payload || !payload.token) return;
   handedOver = true;
   form.elements.token.value = payload.token;
-  form.submit();
+  // The language may be told right after, in a message of its own; without it the browser's is taken.
+  setTimeout(() => form.submit(), form.elements.locale.value ? 0 : 50);
 });
 
 // Nothing secret goes out, so that any frame may hear it; only the right one is listened to.

@@ -193,6 +193,12 @@ PATTERNS: tuple[str, ...] = (
     "This browser did not begin the installation, or began it too long ago.",
     "The database cannot be reached at the moment. Try again.",
     "The request could not be carried out.",
+    # Who did something.
+    "admin password",
+    "command line",
+    "connecting the store",
+    "Shopify user %(text)s",
+    "Saleor user %(text)s",
     # The widest come last.
     "(%(told)s) %(told_after)s",
     "%(told)s (about %(total)s)",

@@ -61,6 +61,16 @@ def test_the_pages_open_and_work_inside_the_dashboard(page: Page, running: Runni
     assert page.context.cookies(running.url) == []
 
 
+def test_the_pages_speak_the_language_of_the_dashboards_user(page: Page, running: Running) -> None:
+    page.goto(f"{running.shop.url}/dashboard/?locale=de")
+    frame = frame_of(page)
+    frame.get_by_role("link", name="Einstellungen").click()
+    expect(frame.get_by_role("heading", level=1)).to_have_text("Einstellungen")
+    frame.get_by_label("Account-SID").fill("?")
+    frame.get_by_role("button", name="Speichern und Zugangsdaten prüfen").click()
+    expect(frame.get_by_text("Kopieren Sie die Account-SID von impact.com")).to_be_visible()
+
+
 def test_an_order_opens_from_the_dashboards_page_of_it(page: Page, running: Running) -> None:
     made = running.shop.keep(order(OrderSpec(created=datetime.now(UTC), number="41")))
     assert running.shop.deliver("order_fully_paid", made).status_code == 200

@@ -30,7 +30,7 @@ _PAGE = """<!doctype html>
 <script>
 const frame = document.querySelector('iframe'), origin = {origin}, said = {said};
 const tell = (type, payload) => frame.contentWindow.postMessage({{ type, payload }}, origin);
-const greet = () => {{ tell('localeChanged', {{ locale: {locale} }}); tell('handshake', said); }};
+const greet = () => {{ tell('handshake', said); tell('localeChanged', {{ locale: {locale} }}); }};
 frame.addEventListener('load', greet);
 addEventListener('message', (event) => {{
   if (event.origin !== origin || !event.data.payload || !event.data.payload.actionId) return;
