@@ -9,6 +9,7 @@ meanwhile.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -86,7 +87,6 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     for box in CHANNEL_FIELDS:
         yield from (("alerts", text) for text in (box.title, box.help, box.wrong))
     yield from (("settings", text) for text in (*REFUSED.values(), *UNREADABLE.values()))
-    yield from (("setup", meaning.use) for meaning in NEEDS.values())
     yield from (("settings", title) for title, _ in GROUPS)
     yield from (("pages", title) for _, title in NAVIGATION)
     for text in (*SENTENCES.values(), *TITLES.values()):
@@ -94,7 +94,7 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     for step in STEPS.values():
         yield from (("setup", text) for text in (step.title, step.purpose))
     for found in FINDINGS.values():
-        yield from (("setup", text) for text in (found.sentence, found.act) if text and text[0] != "%")
+        yield from (("setup", text) for text in (found.sentence, found.act) if _has_words(text))
     for need in NEEDS.values():
         yield from (("setup", text) for text in (need.scope, need.use))
     for doing in DOINGS.values():
@@ -108,6 +108,11 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     yield from (("words", in_english(slug)) for slug in SLUGS)
     yield from (("sentences", pattern) for pattern in PATTERNS)
     yield from (("sentences", meaning) for _, meaning in ERROR_REASONS.values())
+
+
+def _has_words(text: str) -> bool:
+    """Whether there is anything to translate; the sentence of some findings is a value alone."""
+    return bool(re.sub(r"%\(\w+\)s", "", text).strip())
 
 
 def updated(language: str, found: Catalog) -> Catalog:
