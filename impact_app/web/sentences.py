@@ -175,6 +175,11 @@ PATTERNS: tuple[str, ...] = (
     "Shopify did not take the script's settings: %(text)s",
     "Shopify did not take the web pixel's settings: %(text)s",
     "Shopify did not connect the web pixel: %(text)s",
+    # Why an address begins no test.
+    "Enter a whole address, such as https://your-shop.com/.",
+    "This is no address of your shop. If impact.com made the link, open it first, and paste the address of "
+    "the page that you land on.",
+    "The address carries something that is no click id.",
     # What a door says.
     "This is not the admin password.",
     "Too many wrong passwords. Wait %(number)s seconds and try again.",
