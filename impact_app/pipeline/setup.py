@@ -135,14 +135,18 @@ class Inquirer:
 
     def _earlier(self, store: Store, credentials: Credentials) -> Told:
         """What was told before, as far as it is of the same account and campaign."""
-        earlier, campaign = self.setups.told(store.id), store.campaign_id or ""
+        earlier = self.setups.told(store.id)
         if earlier is None or earlier.account_sid != credentials.account_sid:
             never = AccountCheck("unreachable", "")
-            return Told(credentials.account_sid, campaign, self.clock(), never)
-        earlier = replace(earlier, told_at=self.clock())
-        if campaign in ("", earlier.campaign_id):
-            return earlier
-        return replace(earlier, campaign_id=campaign, contracts=(), contracts_complete=True, event_types=())
+            return Told(credentials.account_sid, store.campaign_id or "", self.clock(), never)
+        return _about(replace(earlier, told_at=self.clock()), store.campaign_id or earlier.campaign_id)
+
+
+def _about(told: Told, campaign_id: str) -> Told:
+    """What was told, without what is about another campaign."""
+    if campaign_id == told.campaign_id:
+        return told
+    return replace(told, campaign_id=campaign_id, contracts=(), contracts_complete=True, event_types=())
 
 
 _NOT_NOW = "The app has asked impact.com as often as it may for now. Try again after {:%H:%M} UTC."
@@ -171,7 +175,7 @@ class _Inquiry:
         self._try(Need.ACTIONS_CHANGE)
         listing = self._programs()
         campaign = campaign_id or _only(listing)
-        told = replace(self.earlier, account=account, programs=listing, campaign_id=campaign)
+        told = replace(_about(self.earlier, campaign), account=account, programs=listing)
         told = self._of_campaign(told) if campaign else self._without_campaign(told)
         self._try(Need.SUBMISSIONS)
         self._try(Need.PROMO_CODES, campaign)
@@ -179,19 +183,19 @@ class _Inquiry:
 
     def _of_campaign(self, told: Told) -> Told:
         found, complete = self._contracts(told)
-        seen = self._event_types(told.campaign_id)
-        if seen is None or self.rights[Need.CONTRACTS].allowance is Allowance.NOT_KNOWN:
-            known = {one.id: one for one in (*told.event_types, *event_types(found, seen or ()))}
-            kinds = tuple(known.values())
-        else:
-            kinds = event_types(found, seen)
+        kinds = event_types(found, self._event_types(told.campaign_id))
+        if not (self._is_known(Need.CONTRACTS) and self._is_known(Need.ACTIONS_READ)):
+            kinds = tuple({one.id: one for one in (*told.event_types, *kinds)}.values())
         return replace(told, contracts=found, contracts_complete=complete, event_types=kinds)
 
     def _without_campaign(self, told: Told) -> Told:
         self._try(Need.ACTIONS_READ)
         sentence = "Choose a program first: contracts are asked for by program."
         self.rights[Need.CONTRACTS] = Right(Need.CONTRACTS, Allowance.NOT_KNOWN, sentence)
-        return replace(told, contracts=(), contracts_complete=True, event_types=())
+        return told
+
+    def _is_known(self, need: Need) -> bool:
+        return self.rights[need].allowance is not Allowance.NOT_KNOWN
 
     def _try(self, need: Need, campaign_id: str = "") -> None:
         self.rights[need] = tried(self.asks, *self._account, need, campaign_id)
@@ -201,7 +205,7 @@ class _Inquiry:
             found = programs(self.asks, *self._account, now=self.now)
         except NotAnswered as fault:
             self.rights[Need.PROGRAMS] = listed(Need.PROGRAMS, fault)
-            return self.earlier.programs
+            return () if self._is_known(Need.PROGRAMS) else self.earlier.programs
         self.rights[Need.PROGRAMS] = listed(Need.PROGRAMS, None)
         return tuple(found)
 
@@ -210,17 +214,17 @@ class _Inquiry:
             found, complete = contracts(self.asks, *self._account, told.campaign_id, now=self.now)
         except NotAnswered as fault:
             self.rights[Need.CONTRACTS] = listed(Need.CONTRACTS, fault)
-            return told.contracts, told.contracts_complete
+            return ((), True) if self._is_known(Need.CONTRACTS) else (told.contracts, told.contracts_complete)
         self.rights[Need.CONTRACTS] = listed(Need.CONTRACTS, None)
         return tuple(found), complete
 
-    def _event_types(self, campaign_id: str) -> list[tuple[str, str]] | None:
-        """Event types of actions; None where the actions could not be had."""
+    def _event_types(self, campaign_id: str) -> list[tuple[str, str]]:
+        """Id and name of each action's event type; none where the actions could not be had."""
         try:
             seen = used_event_types(self.asks, *self._account, campaign_id, now=self.now)
         except NotAnswered as fault:
             self.rights[Need.ACTIONS_READ] = listed(Need.ACTIONS_READ, fault)
-            return None
+            return []
         self.rights[Need.ACTIONS_READ] = listed(Need.ACTIONS_READ, None)
         return seen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -172,6 +173,35 @@ def test_another_campaign_forgets_what_was_told_of_the_former(bench: Bench) -> N
     bench.network.faults.script(fault("500_before", path="Contracts"), fault("500_before", path="Actions"))
     told = bench.line.inquirer.ask(fresh(bench, store))
     assert (told.campaign_id, told.contracts, told.event_types) == ("2000", (), ())
+
+
+def test_another_guess_forgets_what_was_told_of_the_former(make_bench: Callable[[Setup], Bench]) -> None:
+    bench = make_bench(Setup(rate_limit=None, campaigns=(Campaign(), Campaign(2000, "Next", state="SETUP"))))
+    store = unchosen(bench)
+    assert bench.line.inquirer.ask(store).contracts
+    bench.network.books.change_setup(
+        replace(bench.network.books.setup, campaigns=(Campaign(state="CLOSED"), Campaign(2000, "Next")))
+    )
+    bench.network.faults.script(
+        fault("500_before", path="Contracts"), fault("500_before", method="GET", path="Actions")
+    )
+    told = bench.line.inquirer.ask(store)
+    assert (told.campaign_id, told.contracts, told.event_types) == ("2000", (), ())
+
+
+def test_what_a_token_may_not_read_any_more_is_forgotten(bench: Bench) -> None:
+    store = bench.connect()
+    before = bench.line.inquirer.ask(store)
+    assert before.programs
+    assert before.contracts
+    for path in ("Campaigns/", "Campaigns"):
+        bench.network.faults.script(fault("403", method="GET", path=path))
+    told = bench.line.inquirer.ask(store)
+    assert {need for need, one in allowances(told).items() if one is MAY_NOT} == {
+        Need.PROGRAMS,
+        Need.CONTRACTS,
+    }
+    assert (told.programs, told.contracts, told.event_types) == ((), (), ())
 
 
 # Where nothing is told
@@ -399,3 +429,13 @@ def test_a_token_under_a_lost_key_has_to_be_entered_again(bench: Bench) -> None:
         connection.execute(sa.update(stores).values(auth_token="unreadable"))
     with pytest.raises(LookupError, match="Enter it again"):
         bench.line.inquirer.ask(store)
+
+
+@both_databases
+def test_two_who_ask_at_once_leave_one_answer(bench: Bench) -> None:
+    store = bench.connect()
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(bench.line.inquirer.ask, [store] * 4))
+    assert told == [told[0]] * 4
+    assert bench.line.setups.told(store.id) == told[0]
+    assert (bench.count(setups), bench.count(lookups)) == (1, 4 * 8)
