@@ -212,6 +212,9 @@ def test_every_page_fits_is_named_and_can_be_read(
     step_id = add_step(admin.services, admin.store, order_id, state="rejected")
     add_attempt(admin.services, step_id, answer="x" * 500, detail="y" * 300)
     admin.services.channels.save(admin.store.id, ["ann@shop.test"], "https://a.test/x", Digest.DAILY, None)
+    link = f"https://{admin.store.domain}/?im_ref={'x' * 64}"
+    trials, now = admin.services.trials, admin.clock()
+    assert trials.begin(admin.store.id, 0, "x" * 64, link, "Ann", now, is_own=False)
     with admin.services.database.write() as connection:
         raise_(connection, admin.store.id, Cause.DRIFT, "", "z" * 300, "3 orders", admin.clock())
     admin.services.watcher.announce()
