@@ -27,6 +27,7 @@ from graphql import (
     parse,
     validate,
 )
+from markupsafe import Markup
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import bulk, cost, oauth
@@ -46,6 +47,12 @@ _NON_EXPIRING = (
     "Start using expiring offline tokens."
 )
 
+#: The admin's page of apps, from where the merchant begins an installation.
+_APPS = Markup(
+    '<!doctype html><html lang="en"><title>{shop}: Apps</title><h1>Apps</h1><p>{shop}</p>'
+    '<p>impact.com reporting: <a href="{app}/shopify/install?shop={shop}">Install</a></p>'
+)
+
 SCHEMA = build_schema(Path(__file__).with_name("admin.graphql").read_text(encoding="utf-8"))
 
 
@@ -60,6 +67,12 @@ def create_admin(store: PretendStore, *more: PretendStore) -> Flask:
 
     def chosen(shop: str | None) -> PretendStore | None:
         return stores.get(shop) if shop else stores.get(request.host.partition(":")[0], store)
+
+    @app.get("/admin", defaults={"shop": None})
+    @app.get("/<shop>/admin")
+    def apps(shop: str | None) -> Any:
+        here = chosen(shop)
+        return _plain(failing(404)) if here is None else _APPS.format(shop=here.domain, app=here.app_url)
 
     @app.get("/admin/oauth/authorize", defaults={"shop": None})
     @app.get("/<shop>/admin/oauth/authorize")

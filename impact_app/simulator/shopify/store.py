@@ -67,7 +67,8 @@ class PretendStore:
     `now` is the store's clock (aware of its zone) and rules every expiry. `same_organisation` allows client
     credentials; `expiring_only` refuses permanent tokens, as Shopify does with public apps. An empty
     `redirect_urls` allows every redirect. `restore_rate` is query points a second. `primary_host` is the main
-    domain, empty for `domain`; `metafields` are the app's own, type and value by namespace and key.
+    domain, empty for `domain`; `metafields` are the app's own, type and value by namespace and key. `app_url`
+    is where the app is reached, for the admin's page of apps.
     """
 
     domain: str = SHOP_DOMAIN
@@ -87,6 +88,7 @@ class PretendStore:
     journeys: dict[int, Journey] = field(default_factory=dict)
     pixel_settings: str | None = None
     primary_host: str = ""
+    app_url: str = ""
     metafields: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     bulk: Book = field(default_factory=Book)
     tokens: TokenBook = field(default_factory=TokenBook)

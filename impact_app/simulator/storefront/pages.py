@@ -53,7 +53,8 @@ def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
     Raises ValueError for embed settings the extension does not have.
     """
     app = Flask(__name__, static_url_path="/pretend")
-    app.config.update(SHOP=shop, SALES=sales or Sales(), LANDINGS={}, MAX_CONTENT_LENGTH=1_000_000)
+    memory = sales or Sales()
+    app.config.update(SHOP=shop, SALES=memory, LANDINGS={}, MAX_CONTENT_LENGTH=1_000_000)
     app.register_blueprint(theme, url_prefix=shop.root.rstrip("/") or None)
     app.register_blueprint(checkout)
     app.register_blueprint(headless)
@@ -61,8 +62,13 @@ def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
     app.register_error_handler(HTTPException, _lost)
     app.add_template_filter(_money, "money")
     embed = render_embed(ASSET_BASE, shop.embed_settings, shop.app_metafields)
-    shown = {"shop": shop, "embed_target": embed.target, "embed": Markup(embed.html)}  # noqa: S704 - our own block
-    app.context_processor(lambda: {**shown, "elsewhere": _elsewhere(shop)})
+    shown = {"shop": shop, "embed": Markup(embed.html)}  # noqa: S704 - our own block
+
+    @app.context_processor
+    def show() -> dict[str, Any]:
+        target = embed.target if memory.embed_on else None
+        return {**shown, "embed_target": target, "elsewhere": _elsewhere(shop)}
+
     return app
 
 
@@ -207,6 +213,15 @@ def partner_link() -> Answer:
     handle = request.args.get("product")
     landing = url_for("theme.product", handle=handle) if handle in BY_HANDLE else url_for("theme.home")
     return redirect(f"{landing}?{query}")
+
+
+@checkout.route("/admin/themes/current/editor", methods=["GET", "POST"])
+def theme_editor() -> Answer:
+    """Where the merchant switches app embeds on and off; nothing counts before it is saved."""
+    saved = request.method == "POST"
+    if saved:
+        _sales().embed_on = "embed" in request.form
+    return render_template("theme_editor.html", is_on=_sales().embed_on, saved=saved)
 
 
 @checkout.get("/checkout")

@@ -42,6 +42,7 @@ def running_storefront(
     consent_required: bool = True,
     root: str = "/",
     in_theme_editor: bool = False,
+    embed_on: bool = True,
     embed_settings: Mapping[str, object] | None = None,
     app_metafields: Mapping[str, object] | None = None,
     app_url: str | None = None,
@@ -51,8 +52,9 @@ def running_storefront(
     """Run the storefront in a thread while the block lasts; port 0 takes a free one.
 
     Paid orders are posted to `webhook_url`, signed with `secret`, as from `shop_domain`. With an `app_url`
-    the web pixel is connected and tells that app; without one there is none. The rest is as `PretendShop`
-    says. Raises OSError when the port is taken.
+    the web pixel is connected and tells that app; without one there is none. With `embed_on` off the app
+    embed waits to be switched on in the theme editor. The rest is as `PretendShop` says. Raises OSError when
+    the port is taken.
     """
     shop = PretendShop(
         domain=shop_domain,
@@ -65,7 +67,7 @@ def running_storefront(
         app_metafields=app_metafields or {},
         pixel_settings={"app_url": app_url} if app_url else None,
     )
-    sales = Sales()
+    sales = Sales(embed_on=embed_on)
     server, shop = _server(host, port, shop, sales)
     # Asked every 20 ms whether to end, so that a test does not wait for its storefront to close.
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="storefront", daemon=True)
