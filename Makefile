@@ -30,7 +30,7 @@ lock: $(VENV)/.dev
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --group dev -c requirements.txt -o tests/requirements.txt
 
 demo: $(VENV)/.runtime
-	@$(BIN)/flask --app app demo $(if $(ORDER),--order "$(ORDER)") $(if $(filter 1,$(ONCE)),--once)
+	@$(BIN)/python -m impact_app.demo $(if $(ORDER),--order "$(ORDER)") $(if $(filter 1,$(ONCE)),--once)
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/flask --app app up

@@ -73,7 +73,6 @@ def register(app: Flask) -> None:
         worker,
         clock,
         simulator,
-        demo,
     ):
         app.cli.add_command(command)
 
@@ -737,16 +736,6 @@ def simulator(host: str, port: int) -> None:
 
     click.echo(f"Pretend impact.com: http://{host}:{port}/_simulator/ (Ctrl-C ends it)", err=True)
     serve(host, port, Setup())
-
-
-@click.command()
-@click.option("--order", type=click.Path(path_type=Path), help="Your own order body instead of a made one.")
-@click.option("--once", is_flag=True, help="Exit after printing.")
-def demo(order: Path | None, once: bool) -> None:
-    """Show the main job with no account anywhere."""
-    from impact_app.demo import run  # noqa: PLC0415
-
-    raise SystemExit(run(order, once=once))
 
 
 def _store(line: Services, name: str) -> Store:

@@ -21,6 +21,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import click
 import requests
 import structlog
 from rich.console import Console
@@ -38,6 +39,7 @@ from impact_app.simulator.shopify.deliveries import post
 from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, OrderSpec, encode, order_body
 from impact_app.simulator.shopify.store import PretendStore, Product
 from impact_app.simulator.storefront import RunningStorefront, running_storefront
+from impact_app.stores.shopify.install import SCOPES
 from impact_app.wiring import Services
 
 SHOP = "impact-demo.myshopify.com"
@@ -61,6 +63,14 @@ class Failed(Exception):
     """The demo could not show what it should; the message says what went wrong."""
 
 
+@click.command()
+@click.option("--order", type=click.Path(path_type=Path), help="Your own order body instead of a made one.")
+@click.option("--once", is_flag=True, help="Exit after printing.")
+def main(order: Path | None, once: bool) -> None:
+    """Show the main job with no account anywhere."""
+    raise SystemExit(run(order, once=once))
+
+
 def run(order: Path | None, *, once: bool) -> int:
     """Start everything, send one order through, print what was booked; the exit status."""
     # The parts of the line that run in this process say nothing; their log is not what is shown.
@@ -68,7 +78,8 @@ def run(order: Path | None, *, once: bool) -> int:
     screen, told = _console(), _console(stderr=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with running_demo(told, port=int(os.environ.get("PORT") or 5000)) as stage:
+        port = int(os.environ.get("PORT") or 5000)
+        with running_demo(told, port=port, scopes=SCOPES) as stage:
             _play(stage, order, screen, told)
             if not once:
                 _stay(stage, screen)
@@ -100,28 +111,36 @@ class Stage:
 
 
 @contextlib.contextmanager
-def running_demo(told: Console, setup: Setup | None = None, *, port: int | None = None) -> Iterator[Stage]:
+def running_demo(
+    told: Console,
+    setup: Setup | None = None,
+    *,
+    port: int | None = None,
+    scopes: tuple[str, ...] = ("read_orders", "read_products"),
+) -> Iterator[Stage]:
     """All processes in a folder of their own, ended and removed with the block; `setup` is the network's.
+
+    With `scopes` for a web pixel, orders without a click wait for one, as in a real store.
 
     `port` is taken if it is free. Without one each demo takes a port of its own, so that several at once do
     not meet, even while the server of one is being started again.
     """
     folder = Path(tempfile.mkdtemp(prefix="impact-demo-"))
     secret = secrets.token_hex(16)
-    store = PretendStore(domain=SHOP, client_secret=secret, same_organisation=True)
+    store = PretendStore(domain=SHOP, client_secret=secret, same_organisation=True, scopes=scopes)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        network = stack.enter_context(running_network(_for_this_shop(setup or Setup())))
-        admin = stack.enter_context(running_admin(store))
         taken = free_port() if port is None or port_fault(port) else port
-        environment = _environment(folder, taken, store, network, admin)
-        config = read_config(environment)
-        app = f"http://127.0.0.1:{config.port}"
+        app = f"http://127.0.0.1:{taken}"
         shop = stack.enter_context(
             running_storefront(
                 webhook_url=f"{app}/shopify/webhooks", app_url=app, secret=secret, shop_domain=SHOP
             )
         )
+        network = stack.enter_context(running_network(_for_this_shop(setup or Setup(), shop)))
+        admin = stack.enter_context(running_admin(store))
+        environment = _environment(folder, taken, store, network, admin)
+        config = read_config(environment)
         stack.callback(_end, _start(config, environment))
         line = Services(config)
         try:
@@ -132,12 +151,12 @@ def running_demo(told: Console, setup: Setup | None = None, *, port: int | None 
         yield Stage(config, line, network, admin, shop, _connect(line, store, network))
 
 
-def _for_this_shop(setup: Setup) -> Setup:
+def _for_this_shop(setup: Setup, shop: RunningStorefront) -> Setup:
     """The network's set-up with a first program that partners may link to the demo's shop with."""
     first, *rest = setup.campaigns
     # The pretend storefront answers under both names of this machine.
     domains = ",".join((SHOP, "localhost", "127.0.0.1"))
-    fitting = replace(first, landing_page=f"https://{SHOP}/", deep_link_domains=domains)
+    fitting = replace(first, landing_page=f"{shop.url}/", deep_link_domains=domains)
     return replace(setup, campaigns=(fitting, *rest))
 
 
@@ -403,3 +422,7 @@ def _wait(told: Console, doing: str, is_done: Callable[[], bool], most: float) -
 
 def _interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,9 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
+
+#: How our commands are started.
+APP = ("flask", "--app", "app")
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,10 @@ class Started:
         return found
 
 
-def start(folder: Path, *words: str, **environment: str) -> Started:
-    """Start `flask --app app …` with its standard input closed, as some service managers do."""
+def start(folder: Path, *words: str, program: Sequence[str] = APP, **environment: str) -> Started:
+    """Start a program of ours with its standard input closed, as some service managers do."""
     log = folder / "said"
-    command = ["sh", "-c", 'exec "$0" "$@" <&-', sys.executable, "-m", "flask", "--app", "app", *words]
+    command = ["sh", "-c", 'exec "$0" "$@" <&-', sys.executable, "-m", *program, *words]
     with log.open("wb") as said:
         process = subprocess.Popen(
             command,

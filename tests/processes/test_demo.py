@@ -35,7 +35,13 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
     begun: list[Started] = []
 
     def play(*words: str) -> Playing:
-        started = start(tmp_path, "demo", *words, PORT=str(free_port()))
+        started = start(
+            tmp_path,
+            *words,
+            program=["impact_app.demo"],
+            PORT=str(free_port()),
+            INSTANCE_PATH=str(tmp_path / "instance"),
+        )
         begun.append(started)
         until(lambda: len(started.children()) >= 8 or not started.is_running, lambda: started.said)
         return Playing(started, started.children(), started.instance())
@@ -47,7 +53,7 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
             one.process.wait(40)
 
 
-def test_once_prints_the_booked_conversion_and_leaves_nothing(begin: Begin) -> None:
+def test_once_prints_the_booked_conversion_and_leaves_nothing(begin: Begin, tmp_path: Path) -> None:
     demo = begin("--once")
     assert demo.folder.parent == Path(tempfile.gettempdir())
     assert demo.started.process.wait(60) == 0, demo.started.said
@@ -57,6 +63,7 @@ def test_once_prints_the_booked_conversion_and_leaves_nothing(begin: Begin) -> N
     assert "Traceback" not in demo.started.said
     assert alive(demo.below) == []
     assert not demo.folder.exists()
+    assert not (tmp_path / "instance").exists()
 
 
 def test_a_file_that_was_cut_off_fails_with_a_sentence(begin: Begin, tmp_path: Path) -> None:
