@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +32,11 @@ REPAIRS = {
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Orders of one reason, detail and currency. `net_minor`: in the currency's smallest unit."""
+    """Orders of one reason, detail and currency.
+
+    net_minor   in the currency's smallest unit
+    asked       so many of them are to be judged anew in a moment, because somebody asked for it
+    """
 
     reason: Reason
     detail: str
@@ -39,6 +44,7 @@ class Held:
     orders: int
     net_minor: int
     since: datetime
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Cause:
     detail  what they have in common besides the reason; None: they differ in it
     money   what they are worth by currency, in its smallest unit
     since   when the first of them was placed
+    asked   so many of them are to be judged anew in a moment
     """
 
     reason: Reason
@@ -55,6 +62,13 @@ class Cause:
     orders: int
     money: Mapping[str, int]
     since: datetime
+    asked: int = 0
+
+    @property
+    def key(self) -> str:
+        """What a form names the cause by; its detail may be long, and a browser may change its line ends."""
+        told = f"{self.reason.value}\n{'' if self.detail is None else f':{self.detail}'}"
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     @property
     def repair(self) -> Repair:
@@ -85,4 +99,5 @@ def _cause(group: list[Held], detail: str | None) -> Cause:
         orders=sum(one.orders for one in group),
         money=money,
         since=min(one.since for one in group),
+        asked=sum(one.asked for one in group),
     )

@@ -54,6 +54,19 @@ class Acts:
                 for row in connection.execute(query)
             ]
 
+    def newest(self, store_id: int, order_key: str) -> int:
+        """The newest thing that somebody did to one order; 0 for none."""
+        with self._database.read() as connection:
+            return newest(connection, store_id, order_key)
+
+
+def newest(connection: sa.Connection, store_id: int, order_key: str) -> int:
+    """The newest thing that a person did to one order; 0 for none."""
+    query = sa.select(sa.func.max(acts.c.id)).where(
+        acts.c.store_id == store_id, acts.c.order_key == order_key, acts.c.act != Act.FIND.value
+    )
+    return int(connection.scalar(query) or 0)
+
 
 def record(
     connection: sa.Connection,

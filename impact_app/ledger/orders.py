@@ -299,6 +299,7 @@ class Orders:
                 sa.func.count().label("orders"),
                 sa.func.sum(orders.c.net_minor).label("net_minor"),
                 sa.func.min(orders.c.placed_at).label("since"),
+                sa.func.sum(sa.case((orders.c.rules_version == ASKED_FOR, 1), else_=0)).label("asked"),
             )
             .where(orders.c.store_id == store_id, _IS_HELD)
             .group_by(*by)
@@ -312,6 +313,7 @@ class Orders:
                     row.orders,
                     int(row.net_minor or 0),
                     row.since,
+                    int(row.asked),
                 )
                 for row in connection.execute(query)
             ]
@@ -581,8 +583,16 @@ def mark(
 
 
 def ask_for(connection: sa.Connection, store_id: int, reason: Reason, detail: str | None) -> int:
-    """Have all orders judged anew that one cause holds up; how many. `detail` None: whatever theirs is."""
-    query = sa.update(orders).where(orders.c.store_id == store_id, orders.c.reason == reason.value, _IS_HELD)
+    """Have all orders judged anew that one cause holds up; of how many nobody had asked it yet.
+
+    `detail` None: whatever theirs is.
+    """
+    query = sa.update(orders).where(
+        orders.c.store_id == store_id,
+        orders.c.reason == reason.value,
+        orders.c.rules_version != ASKED_FOR,
+        _IS_HELD,
+    )
     if detail is not None:
         query = query.where(orders.c.detail == detail)
     return connection.execute(query.values(rules_version=ASKED_FOR)).rowcount

@@ -104,6 +104,10 @@ class RuleVersion:
     saved_by: str
 
 
+class Superseded(Exception):
+    """Somebody saved other rules meanwhile; nothing was written."""
+
+
 class Stores:
     """Reads and writes stores. Each method is one transaction of its own."""
 
@@ -297,9 +301,22 @@ class Stores:
             if account_sid is not None:
                 _release(connection, account_sid)
 
-    def save_rules(self, store_id: int, rules: Mapping[str, str], *, by: str, now: datetime) -> None:
-        """Save the rules alone, as a new version that names when it was saved and by whom."""
+    def save_rules(
+        self,
+        store_id: int,
+        rules: Mapping[str, str],
+        *,
+        by: str,
+        now: datetime,
+        instead_of: int | None = None,
+    ) -> None:
+        """Save the rules alone, as a new version that names when it was saved and by whom.
+
+        Raises `Superseded` where the rules are no longer those of the version `instead_of`.
+        """
         with self._database.write() as connection:
+            if instead_of is not None:
+                _hold_to(connection, store_id, instead_of)
             values = _next_version(connection, store_id, rules, by, now)
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
 
@@ -363,15 +380,19 @@ class Stores:
             rows = connection.execute(query.order_by(rule_versions.c.version.desc())).all()
         return [RuleVersion(row.version, row.rules, row.saved_at, row.saved_by) for row in rows]
 
-    def restore_rules(self, store_id: int, version: int, by: str, *, now: datetime) -> int:
+    def restore_rules(
+        self, store_id: int, version: int, by: str, *, now: datetime, instead_of: int | None = None
+    ) -> int:
         """Make the rules of an earlier version the newest again; the new version's number.
 
-        Raises LookupError where the store has no such version.
+        Raises LookupError where the store has no such version, and `Superseded` as `save_rules` does.
         """
         with self._database.write() as connection:
             rules = rules_of(connection, store_id, version)
             if rules is None:
                 raise LookupError(f"There is no version {version} of this store's rules.")
+            if instead_of is not None:
+                _hold_to(connection, store_id, instead_of)
             values = _next_version(connection, store_id, rules, by, now)
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
         return int(values["rules_version"])
@@ -432,6 +453,16 @@ def rules_of(connection: sa.Connection, store_id: int, version: int) -> Mapping[
         )
     )
     return found
+
+
+def _hold_to(connection: sa.Connection, store_id: int, version: int) -> None:
+    """Keep the store's rules from everybody else, and see that they are those of a version.
+
+    Saving the account makes a version, too, and leaves the rules as they were.
+    """
+    mine = sa.select(stores.c.rules).where(stores.c.id == store_id).with_for_update()
+    if connection.execute(mine).scalar_one() != rules_of(connection, store_id, version):
+        raise Superseded(f"The rules are no longer those of version {version}.")
 
 
 def _next_version(

@@ -1,7 +1,8 @@
 """What people do with one order by hand, or with a group of them; each act is written down with who did it.
 
 Everything an act does stands in one transaction with its record. A decision stays with the order until a
-replay undoes it.
+replay undoes it. Who names the newest act they have seen, `seen`, is refused once there is a newer one: a
+form that is sent twice acts once, and nobody undoes what they never saw.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ from impact_app.ledger.orders import Known
 from impact_app.ledger.stores import Store, Stores
 from impact_app.pipeline import judge
 
+#: Why an act on what has changed meanwhile is not done.
+ACTED_ON = (
+    "Nothing was done: this was asked already, or somebody acted on the order meanwhile. See below what "
+    "happened, and choose again."
+)
+
 
 class Refused(Exception):
     """The act makes no sense for this order now; the message says why, in a sentence for whoever asked."""
@@ -35,15 +42,17 @@ class ByHand:
     stores: Stores
     clock: Callable[[], datetime]
 
-    def replay(self, store_id: int, order_key: str, by: str) -> bool:
+    def replay(self, store_id: int, order_key: str, by: str, *, seen: int | None = None) -> bool:
         """Judge the order anew, undo what was decided about it, and send even what was refused."""
-        return self._act(store_id, order_key, by, Act.REPLAY, _undo)
+        return self._act(store_id, order_key, by, Act.REPLAY, _undo, seen)
 
-    def ignore(self, store_id: int, order_key: str, by: str) -> bool:
+    def ignore(self, store_id: int, order_key: str, by: str, *, seen: int | None = None) -> bool:
         """Have the order not reported. Raises `Refused` where impact.com may hold it already."""
-        return self._act(store_id, order_key, by, Act.IGNORE, _ignore)
+        return self._act(store_id, order_key, by, Act.IGNORE, _ignore, seen)
 
-    def take_back(self, store_id: int, order_key: str, by: str, *, as_test: bool = False) -> bool:
+    def take_back(
+        self, store_id: int, order_key: str, by: str, *, as_test: bool = False, seen: int | None = None
+    ) -> bool:
         """Have what is reported of the order taken back. Raises `Refused` where nothing is."""
         decision = Decision.TAKE_BACK_TEST if as_test else Decision.TAKE_BACK
 
@@ -52,14 +61,14 @@ class ByHand:
                 raise Refused("Nothing of this order was reported, so there is nothing to take back.")
             orders.decide(connection, known.row_id, decision)
 
-        return self._act(store_id, order_key, by, Act.TAKE_BACK, decide)
+        return self._act(store_id, order_key, by, Act.TAKE_BACK, decide, seen)
 
-    def resend(self, store_id: int, order_key: str, by: str) -> bool:
+    def resend(self, store_id: int, order_key: str, by: str, *, seen: int | None = None) -> bool:
         """Send the accepted conversion once more, word for word, as after impact.com lost it.
 
         impact.com takes one it still has for a duplicate. Raises `Refused` where it cannot be lost.
         """
-        return self._act(store_id, order_key, by, Act.RESEND, _resend)
+        return self._act(store_id, order_key, by, Act.RESEND, _resend, seen)
 
     def replay_group(self, store_id: int, reason: Reason, detail: str | None, by: str) -> int:
         """Have every order judged anew, in a moment, that one cause holds up; how many those are."""
@@ -77,6 +86,7 @@ class ByHand:
         by: str,
         act: Act,
         change: Callable[[sa.Connection, Store, Known, datetime], None],
+        seen: int | None,
     ) -> bool:
         now = self.clock()
         with self.database.write() as connection:
@@ -84,6 +94,8 @@ class ByHand:
             known = orders.lock(connection, store_id, order_key) if store is not None else None
             if store is None or known is None:
                 return False
+            if seen is not None and acts.newest(connection, store_id, order_key) != seen:
+                raise Refused(ACTED_ON)
             known = _as_held(connection, store, known)
             change(connection, store, known, now)
             acts.record(connection, store_id, act, by, now, order_key=order_key)

@@ -29,12 +29,14 @@ from impact_app.domain.setup import FINDINGS, STEPS
 from impact_app.domain.trial import LIGHTS as TRIAL_LIGHTS
 from impact_app.domain.trial import NOTES, STOPS, WHATS
 from impact_app.domain.verification import ERROR_REASONS
+from impact_app.pipeline.by_hand import ACTED_ON
 from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
 from impact_app.web.orders_filter import FAULTS, REVERSED
 from impact_app.web.pages import NAVIGATION
+from impact_app.web.rules import NOT_RESTORED, OVERTAKEN
 from impact_app.web.rules_form import GROUPS
 from impact_app.web.saving import REFUSED, UNREADABLE
 from impact_app.web.sentences import PATTERNS
@@ -98,11 +100,13 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     for need in NEEDS.values():
         yield from (("setup", text) for text in (need.scope, need.use))
     for doing in DOINGS.values():
-        yield from (("orders", text) for text in (doing.title, doing.question, doing.button))
+        yield from (("orders", text) for text in (doing.title, doing.question, doing.button, doing.done))
     yield from (("orders", text) for text in (*FAULTS.values(), *REVERSED.values()))
     stops = (text for stop in STOPS.values() for text in stop)
     of_trials = (*stops, *TRIAL_LIGHTS.values(), *NOTES.values(), *WHATS.values())
     yield from (("trial", text) for text in of_trials)
+    yield from (("rules", text) for text in (OVERTAKEN, NOT_RESTORED))
+    yield "orders", ACTED_ON
     for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)

@@ -37,6 +37,7 @@ class Doing:
     title: str
     question: str
     button: str
+    done: str
 
 
 #: By the act's slug.
@@ -46,23 +47,27 @@ DOINGS: dict[str, Doing] = {
         "The order is judged again, what was decided about it by hand is undone, and what impact.com refused "
         "or could not be reached for is sent again.",
         "Judge it again",
+        "The order was judged again.",
     ),
     Act.RESEND: Doing(
         "Send again",
         "The conversion that impact.com accepted is sent once more, word for word. One that impact.com still "
         "has is not booked twice.",
         "Send it again",
+        "The conversion is sent once more now.",
     ),
     Act.TAKE_BACK: Doing(
         "Take back",
         "What impact.com holds of this order is reversed: no partner is paid for it. Until the action locks, "
         "a replay brings it back.",
         "Take it back",
+        "The order is taken back at impact.com now.",
     ),
     Act.IGNORE: Doing(
         "Ignore",
         "The order is not reported, whatever becomes of it. A replay undoes that.",
         "Do not report it",
+        "The order is not reported.",
     ),
 }
 
@@ -115,7 +120,8 @@ def orders_csv() -> Response:
 @pages.get("/orders/<order_key>")
 def order(order_key: str) -> str:
     """Everything about one order, and why it was or was not reported."""
-    return _order(order_key, None)
+    done = DOINGS.get(request.args.get("done", ""))
+    return _order(order_key, Notice("good", done.done) if done else None)
 
 
 @pages.get("/orders/<order_key>/verdict")
@@ -148,24 +154,37 @@ def ask(order_key: str, act: str) -> str:
     file = _file_of(order_key)
     if act not in DOINGS:
         abort(404, "There is no such order in this store.")
-    return render_template("ask.html", visit=here(), order=file.summary, act=act, doing=DOINGS[act])
+    return render_template(
+        "ask.html",
+        visit=here(),
+        order=file.summary,
+        act=act,
+        doing=DOINGS[act],
+        seen=services().acts.newest(here().store.id, order_key),
+    )
 
 
 @pages.post("/orders/<order_key>/<act>")
-def do(order_key: str, act: str) -> str | BaseResponse:
+def do(order_key: str, act: str) -> tuple[str, int] | BaseResponse:
     """Carry out an act, and show what came of it."""
     if act not in DOINGS or plain(order_key) != order_key:
         abort(404, "There is no such order in this store.")
     store_id, by = here().store.id, here().who
-    act_of = cast(Callable[[int, str, str], bool], getattr(services().by_hand, act))
+    act_of = cast(Callable[..., bool], getattr(services().by_hand, act))
     try:
-        if not act_of(store_id, order_key, by):
+        if not act_of(store_id, order_key, by, seen=_seen()):
             abort(404, "There is no such order in this store.")
     except Refused as refusal:
-        return _order(order_key, Notice("bad", str(refusal)))
+        return _order(order_key, Notice("bad", str(refusal))), 409
     services().wake.soon("deliver")
     log.info("order.acted_on", store=store_id, act=act)
-    return redirect(url_for(".order", order_key=order_key), 303)
+    return redirect(url_for(".order", order_key=order_key, done=act), 303)
+
+
+def _seen() -> int | None:
+    """The newest act that whoever asks has seen; None where the form does not say."""
+    text = request.form.get("seen", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _file_of(order_key: str) -> OrderFile:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from impact_app.domain.rules import RULES, RuleEntry, RuleError, default_text, read_rules
+from impact_app.web.words import translated
 
 #: The rules in groups; those named first are always in sight. A rule that no group names goes to the last.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -57,10 +58,14 @@ class RuleGroup:
 
 @dataclass
 class RulesForm:
-    """What stands in the boxes, by rule. `faults` maps a box's name, `rule.NAME`, to a sentence."""
+    """What stands in the boxes, by rule. `faults` maps a box's name, `rule.NAME`, to a sentence.
+
+    version   of the rules that the form was filled with; None: the newest
+    """
 
     texts: dict[str, str]
     faults: dict[str, str] = field(default_factory=dict)
+    version: int | None = None
 
     @property
     def rules(self) -> dict[str, str]:
@@ -92,6 +97,7 @@ def stored(rules: Mapping[str, str]) -> RulesForm:
 def submitted(given: Mapping[str, str], rules: Mapping[str, str]) -> RulesForm:
     """The form as it was sent, with every fault; a box that was not sent keeps what the store has."""
     form = stored(rules)
+    form.version = seen_version(given)
     for name in form.texts:
         sent = given.get(f"rule.{name}")
         if sent is not None:
@@ -104,3 +110,24 @@ def submitted(given: Mapping[str, str], rules: Mapping[str, str]) -> RulesForm:
             # The page calls the rule by its title.
             form.faults[f"rule.{name}"] = fault.replace(f"The rule {name} ", f"“{titles[name]}” ", 1)
     return form
+
+
+def seen_version(given: Mapping[str, str]) -> int:
+    """The version of the rules that a form was filled with; 0, which no store has, where it does not say."""
+    text = given.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def label(name: str, text: str) -> str:
+    """A rule's value as the page calls it."""
+    choices = next(entry.choices for entry in RULES if entry.name == name)
+    return translated(dict(choices).get(text, text))
+
+
+def in_words(rules: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Saved rules by their titles, with their values as the page calls them."""
+    titles = {entry.name: entry.title for entry in RULES}
+    return [
+        (translated(titles[name]), label(name, text)) if name in titles else (name, text)
+        for name, text in rules.items()
+    ]

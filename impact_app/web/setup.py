@@ -13,7 +13,7 @@ from flask_babel import gettext
 from impact_app.domain.programs import NEEDS, Told, click_parameters, completed_parameters
 from impact_app.domain.rules import read_rules
 from impact_app.domain.setup import STEPS, Facts, Light, Link, Said, StepName, first_open, progress
-from impact_app.ledger.stores import Store
+from impact_app.ledger.stores import Store, Superseded
 from impact_app.stores.shopify.storefront import EMBED
 from impact_app.web.access import here, services
 from impact_app.web.dashboard import dashboard_origins
@@ -149,7 +149,12 @@ def _save_rule(name: str, text: str) -> Notice:
     store = here().store
     changed = {**store.rules, name: text}
     read_rules(changed)
-    services().stores.save_rules(store.id, changed, by=here().who, now=services().clock())
+    try:
+        services().stores.save_rules(
+            store.id, changed, by=here().who, now=services().clock(), instead_of=store.rules_version
+        )
+    except Superseded:
+        return Notice("warning", "Nothing was changed: somebody saved other rules just now. Press it again.")
     services().settings_saved(store.id)
     seen_again()
     return Notice("good", "Saved. The rule has a new version.")

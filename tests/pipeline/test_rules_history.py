@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from impact_app.ledger.schema import alembic_config, upgrade
-from impact_app.ledger.stores import RuleVersion
+from impact_app.ledger.stores import RuleVersion, Superseded
 from impact_app.ledger.tables import conversions, orders, rule_versions, steps
 from impact_app.simulator.network import fault
 from impact_app.simulator.shopify.orders import LineSpec, refund
@@ -132,3 +134,28 @@ def test_a_version_that_is_lost_falls_back_on_the_newest(bench: Bench) -> None:
     bench.deliver_body("orders/updated", {**body, "tags": "sent"})
     assert bench.run() == 0
     assert bench.verdict(body) == ("reported", "added_items")
+
+
+@both_databases
+def test_of_two_who_save_at_once_one_is_told(bench: Bench) -> None:
+    store = bench.connect()
+    shown = bench.line.stores.get(store.id)
+    assert shown is not None
+    start = threading.Barrier(2)
+
+    def save(name: str) -> str:
+        start.wait()
+        try:
+            bench.line.stores.save_rules(
+                store.id, {"send": name}, by=name, now=bench.clock(), instead_of=shown.rules_version
+            )
+        except Superseded:
+            return "told"
+        return name
+
+    with ThreadPoolExecutor(2) as pool:
+        came_of_it = sorted(pool.map(save, ("all", "clicks_only")))
+    kept = bench.line.stores.get(store.id)
+    assert kept is not None
+    assert came_of_it == sorted([kept.rules["send"], "told"])
+    assert kept.rules_version == shown.rules_version + 1

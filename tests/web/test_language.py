@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from impact_app.domain.alerts import Cause
+from impact_app.domain.attention import causes
 from impact_app.domain.messages import Digest
 from impact_app.domain.reasons import EXPLANATIONS, Reason
 from impact_app.ledger.acts import Act
@@ -402,12 +403,13 @@ def test_answers_to_forms_are_german_too(
         ("/rules", wrong),
         ("/rules", {"preview": "1", "rule.send": "all"}),
         ("/rules", {"rule.send": "all"}),
+        ("/rules", {"rule.send": "all", "version": str(store.rules_version)}),
         ("/rules/1", {}),
         ("/alerts", {"addresses": "x", "digest": "?"}),
         ("/alerts", {"addresses": "ann@shop.test"}),
         ("/alerts/test", {}),
-        ("/attention", {"reason": "refused", "any_detail": "1"}),
-        ("/attention", {"reason": "invalid_field", "any_detail": "1"}),
+        ("/attention", {"cause": "gone"}),
+        *(("/attention", {"cause": one.key}) for one in causes(services.orders.held(store.id)) * 2),
         *((f"/orders/1/{act}", {}) for act in ("resend", "take_back")),
         ("/orders/1/nothing", {}),
     ):

@@ -92,8 +92,13 @@ def test_replay_sends_what_was_refused(
     assert network.books.actions_of_order("900") == []
 
     replayed = signed_in.post(f"{path}/replay", data=asking.fields, headers=HTML)
-    assert (replayed.status_code, replayed.headers["Location"]) == (303, path)
+    assert (replayed.status_code, replayed.headers["Location"]) == (303, f"{path}?done=replay")
     assert "Replay admin password" in text_of(signed_in, store)
+    # A double click sends the form twice.
+    twice = signed_in.post(f"{path}/replay", data=asking.fields, headers=HTML)
+    assert twice.status_code == 409
+    assert "Nothing was done: this was asked already" in page_of(twice).text
+    assert text_of(signed_in, store).count("Replay admin password") == 1
     work(services)
     assert len(network.books.actions_of_order("900")) == 1
     assert "impact.com has accepted the conversion." in text_of(signed_in, store)

@@ -83,15 +83,59 @@ def test_each_save_is_a_version_with_who_and_when_and_an_older_one_comes_back(
     assert {one.saved_by for one in (newest, older)} == {"admin password"}
     assert newest.saved_at == services.clock()
 
-    token = form_of(signed_in, store)["csrf_token"]
+    form = form_of(signed_in, store)
+    sent = {"csrf_token": form["csrf_token"], "version": form["version"]}
     path = f"/stores/{store.id}/rules/{older.version}"
-    answer = signed_in.post(path, data={"csrf_token": token}, headers=HTML)
+    answer = signed_in.post(path, data=sent, headers=HTML)
 
     assert answer.status_code == 200
     assert dict(services.stores.get(store.id).rules) == {"send": "all"}  # type: ignore[union-attr]
     assert services.stores.rule_versions(store.id)[0].version == newest.version + 1
-    gone = signed_in.post(f"/stores/{store.id}/rules/999", data={"csrf_token": token}, headers=HTML)
+    again = signed_in.post(path, data=sent, headers=HTML)
+    assert again.status_code == 409
+    assert "Nothing was restored" in page_of(again).text
+    sent["version"] = form_of(signed_in, store)["version"]
+    gone = signed_in.post(f"/stores/{store.id}/rules/999", data=sent, headers=HTML)
     assert gone.status_code == 404
+    assert len(services.stores.rule_versions(store.id)) == newest.version + 1
+
+
+def test_who_saves_later_is_told_and_overwrites_only_knowingly(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    mine = {**form_of(signed_in, store), "rule.send": "all"}
+    mine.pop("preview", None)
+    save(signed_in, store, rule_send="clicks_only", rule_codes_field="45")
+
+    def sent(boxes: dict[str, str]) -> tuple[int, Page]:
+        answer = signed_in.post(f"/stores/{store.id}/rules", data=boxes, headers=HTML)
+        return answer.status_code, page_of(answer)
+
+    status, page = sent(mine)
+    assert status == 409
+    assert "Nothing was saved: somebody saved other rules" in page.text
+    assert "Saved meanwhile: Only orders with a click" in page.text
+    assert "Saved meanwhile: 45" in page.text
+    # What was typed is kept, and nothing of theirs is lost.
+    assert (page.fields["rule.send"], page.fields["rule.codes_field"]) == ("all", "1")
+    assert services.stores.get(store.id).rules == {"send": "clicks_only", "codes_field": "45"}  # type: ignore[union-attr]
+
+    boxes = {name: text for name, text in page.fields.items() if name != "preview"}
+    status, _ = sent(boxes)
+    assert status == 200
+    assert services.stores.get(store.id).rules == {"send": "all"}  # type: ignore[union-attr]
+
+
+def test_saving_the_account_meanwhile_stands_in_nobodys_way(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    mine = {**form_of(signed_in, store), "rule.send": "all"}
+    mine.pop("preview", None)
+    services.stores.save_settings(
+        store.id, account_sid="A", auth_token="t", campaign_id="1", event_type_id="2", by="Ben"
+    )
+    assert signed_in.post(f"/stores/{store.id}/rules", data=mine, headers=HTML).status_code == 200
+    assert services.stores.get(store.id).rules == {"send": "all"}  # type: ignore[union-attr]
 
 
 def test_a_preview_writes_nothing(signed_in: FlaskClient, store: Store, services: Services) -> None:

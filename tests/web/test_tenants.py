@@ -120,7 +120,7 @@ PAGES = {
     ("GET", "ask"): 404,
     ("POST", "do"): 404,
     ("GET", "attention"): 200,
-    ("POST", "replay_group"): 404,
+    ("POST", "replay_group"): 409,
     ("GET", "alerts"): 200,
     ("POST", "save_channels"): 422,
     ("POST", "send_test"): 422,
@@ -144,7 +144,7 @@ OWN = {
     ("GET", "verdict"): 200,
     ("GET", "verdict_json"): 200,
     ("GET", "ask"): 200,
-    ("POST", "do"): 200,
+    ("POST", "do"): 409,
 }
 
 #: Routes outside the doors: what they show or take belongs to no store, or is proved in a way of its own.
