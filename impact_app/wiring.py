@@ -65,6 +65,7 @@ from impact_app.pipeline.process import (
 from impact_app.pipeline.products import Products
 from impact_app.pipeline.receive import Receiver
 from impact_app.pipeline.reconcile import Reconciler
+from impact_app.pipeline.refusals import Refusals
 from impact_app.pipeline.remap import Remapper
 from impact_app.pipeline.review import Reviewer
 from impact_app.pipeline.saleor import MissedEvents, SaleorOrders, SaleorStores, no_facts
@@ -256,7 +257,12 @@ class Services:
     def surveyor(self) -> Surveyor:
         shopify = self.config.shopify
         admin = shopify.admin_url if shopify else None
-        return Surveyor(self.database, self.stores, self.config.app_url, admin, self.clock)
+        address = self.config.app_url
+        return Surveyor(self.database, self.stores, self.refusals, address, admin, self.clock)
+
+    @cached_property
+    def refusals(self) -> Refusals:
+        return Refusals(self.redis, self.clock)
 
     @cached_property
     def _hasty(self) -> Http:

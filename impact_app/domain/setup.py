@@ -19,6 +19,7 @@ from impact_app.domain.programs import (
     Program,
     Told,
     click_parameters,
+    completed_parameters,
     uncovered,
 )
 from impact_app.domain.reasons import Reason
@@ -172,6 +173,7 @@ class Finding(StrEnum):
     PROGRAM_UNKNOWN = "program_unknown"
     PROGRAM_NOT_ACTIVE = "program_not_active"
     PARAMETER_READ = "parameter_read"
+    PARAMETER_UNUSABLE = "parameter_unusable"
     PARAMETER_NOT_LOOKED_FOR = "parameter_not_looked_for"
     TEMPLATE_WITHOUT_CLICK = "template_without_click"
     TEMPLATE_NOT_TOLD = "template_not_told"
@@ -209,6 +211,7 @@ class Finding(StrEnum):
     PIXEL_REFUSED = "pixel_refused"
 
     BOOKED = "booked"
+    NOT_CREDITED = "not_credited"
     BOOKING_UNSEEN = "booking_unseen"
     BOOKING_AWAITED = "booking_awaited"
     SHADOW_MODE = "shadow_mode"
@@ -283,8 +286,8 @@ FINDINGS: Mapping[Finding, Meaning] = {
     ),
     Finding.NOT_DELIVERED: Meaning(
         _F,
-        "The app found %(orders)s orders by asking your shop; none of them was delivered. They are reported, "
-        "up to an hour late.",
+        "Orders that the app found by asking your shop: %(orders)s. None of them was delivered. They are "
+        "reported up to an hour late.",
         "Deploy the app's configuration again, and look whether the address in it is that of the app.",
         "operator",
         Link.DEVELOPER,
@@ -409,6 +412,13 @@ FINDINGS: Mapping[Finding, Meaning] = {
         "merchant",
         Link.HERE,
     ),
+    Finding.PARAMETER_UNUSABLE: Meaning(
+        _F,
+        "Partners' links bring the click as %(names)s, which is no name that the app can look for.",
+        "Put im_ref={clickid} into the program's tracking template at impact.com instead.",
+        "merchant",
+        Link.IMPACT,
+    ),
     Finding.TEMPLATE_WITHOUT_CLICK: Meaning(
         _F,
         "The program's tracking template holds no {clickid}, so partners' links bring no click: %(template)s",
@@ -464,7 +474,7 @@ FINDINGS: Mapping[Finding, Meaning] = {
     ),
     Finding.EVENT_REFUSED: Meaning(
         _F,
-        "impact.com could not book orders under this program and event type: %(orders)s wait.",
+        "Orders that impact.com could not book under this program and event type: %(orders)s.",
         "Open Attention; what impact.com said and the repair stand there.",
         "merchant",
         Link.ATTENTION,
@@ -561,6 +571,14 @@ FINDINGS: Mapping[Finding, Meaning] = {
     Finding.BOOKED: Meaning(
         _P, "Order %(number)s was followed from its click to the action that impact.com booked."
     ),
+    Finding.NOT_CREDITED: Meaning(
+        _F,
+        "impact.com took order %(number)s with its click, and credits no partner with it.",
+        "Most often the click was made up or is of another program, or the partner has no contract for the "
+        "event type. Test once more with a partner's own link from impact.com.",
+        "merchant",
+        Link.TRIAL,
+    ),
     Finding.BOOKING_UNSEEN: Meaning(
         _WARN,
         "impact.com accepted order %(number)s with its click. Whether it was booked the token may not read.",
@@ -641,6 +659,7 @@ class Facts:
     carried_at        when an order's own cart or checkout last carried a click
     set_up_at         when the storefront was last set up; None: not yet
     booked, reported  the number of an order with a click that has an action, or was accepted; "": none
+    is_uncredited     whether impact.com has said of the latter that it credits no partner
     """
 
     platform: str
@@ -678,6 +697,7 @@ class Facts:
     set_up_at: datetime | None = None
     booked: str = ""
     reported: str = ""
+    is_uncredited: bool = False
 
     @property
     def has_account(self) -> bool:
@@ -686,6 +706,29 @@ class Facts:
     @property
     def is_configured(self) -> bool:
         return bool(self.has_account and self.campaign_id and self.event_type_id)
+
+    @property
+    def suggested(self) -> Mapping[str, str]:
+        """The rules that would be other if they followed what impact.com told, as texts."""
+        found = {}
+        if self.program is not None:
+            completed = completed_parameters(self.program, self.rules.parameters)
+            if completed != ", ".join(self.rules.parameters):
+                found["parameters"] = completed
+        days, kept = self.window, self.rules.referral_days
+        if days is not None and (days > kept or (days < kept and self.are_contracts_known)):
+            found["referral_days"] = str(days)
+        return found
+
+    @property
+    def window(self) -> int | None:
+        """The referral window of the contracts in days, None where they tell none."""
+        return self.told.window(self.event_type_id) if self.told else None
+
+    @property
+    def are_contracts_known(self) -> bool:
+        """Whether there are contracts, and all of them were read."""
+        return bool(self.told and self.told.contracts and self.told.contracts_complete)
 
     @property
     def program(self) -> Program | None:
@@ -837,7 +880,10 @@ def _template(facts: Facts, program: Program) -> Said:
         return Said(Finding.TEMPLATE_WITHOUT_CLICK, {"template": program.tracking_templates})
     # One name that is looked for suffices: a template that sends several sends the same click in each.
     if not set(names) & set(known):
-        return Said(Finding.PARAMETER_NOT_LOOKED_FOR, {"names": names, "known": known})
+        finding = Finding.PARAMETER_NOT_LOOKED_FOR
+        if "parameters" not in facts.suggested:
+            finding = Finding.PARAMETER_UNUSABLE
+        return Said(finding, {"names": names, "known": known})
     return Said(Finding.PARAMETER_READ, {"names": names})
 
 
@@ -851,7 +897,7 @@ def _event_type(facts: Facts) -> _Found:
     if met is not None:
         named = {"name": f"{met.name} ({met.id})" if met.name else met.id}
         yield Said(Finding.EVENT_MET if met.seen else Finding.EVENT_IN_CONTRACTS, named)
-    elif facts.told is not None and facts.told.contracts and facts.told.contracts_complete:
+    elif facts.are_contracts_known:
         yield Said(Finding.EVENT_IN_NO_CONTRACT, {"id": facts.event_type_id})
     else:
         yield Said(Finding.EVENT_NOT_MET, {"id": facts.event_type_id})
@@ -859,14 +905,14 @@ def _event_type(facts: Facts) -> _Found:
 
 def _window(facts: Facts) -> _Found:
     kept = facts.rules.referral_days
-    days = facts.told.window(facts.event_type_id) if facts.told else None
+    days = facts.window
     if not facts.is_configured:
         yield Said(Finding.WINDOW_LATER)
     elif days is None:
         yield Said(Finding.WINDOW_ASSUMED, {"days": kept})
     elif days == kept:
         yield Said(Finding.WINDOW_KEPT, {"days": days})
-    elif days < kept and facts.told and not facts.told.contracts_complete:
+    elif days < kept and not facts.are_contracts_known:
         # A contract that was not read may count a click for longer.
         yield Said(Finding.WINDOW_AT_LEAST, {"days": days, "kept": kept})
     else:
@@ -911,11 +957,17 @@ def _test_order(facts: Facts) -> _Found:
     elif facts.rules.mode == "shadow":
         yield Said(Finding.SHADOW_MODE)
     elif facts.reported:
-        may_not = facts.told and facts.told.right(Need.ACTIONS_READ).allowance is Allowance.MAY_NOT
-        finding = Finding.BOOKING_UNSEEN if may_not else Finding.BOOKING_AWAITED
-        yield Said(finding, {"number": facts.reported})
+        yield Said(_unbooked(facts), {"number": facts.reported})
     else:
         yield Said(Finding.TEST_MISSING)
+
+
+def _unbooked(facts: Facts) -> Finding:
+    """What is to be said of an order that was accepted, and of which no action is known."""
+    if facts.is_uncredited:
+        return Finding.NOT_CREDITED
+    may_not = facts.told and facts.told.right(Need.ACTIONS_READ).allowance is Allowance.MAY_NOT
+    return Finding.BOOKING_UNSEEN if may_not else Finding.BOOKING_AWAITED
 
 
 _LOOKED_AT = {

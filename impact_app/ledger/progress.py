@@ -35,6 +35,7 @@ class Traces:
     orders            of the latest orders, how many were placed since the store was connected
     carried_at        when the newest of them was placed that carries a click itself
     booked, reported  numbers of the newest order with a click that has an action, and that was accepted; ""
+    is_uncredited     whether impact.com has said of the latter that it credits no partner
     """
 
     last_delivery: datetime | None
@@ -46,6 +47,7 @@ class Traces:
     carried_at: datetime | None
     booked: str
     reported: str
+    is_uncredited: bool
 
 
 class Progress:
@@ -70,7 +72,8 @@ class Progress:
             orders=len(latest),
             carried_at=next(carried, None),
             booked=next(booked, ""),
-            reported=next((row.number for row in followed), ""),
+            reported=followed[0].number if followed else "",
+            is_uncredited=bool(followed) and followed[0].reason == Reason.NOT_CREDITED.value,
         )
 
 
@@ -114,7 +117,7 @@ def _latest(store: Store) -> sa.Select[Any]:
 def _followed(store: Store) -> sa.Select[Any]:
     """The latest reported orders with a click, the newest at the front, with their actions."""
     latest = (
-        sa.select(orders.c.id, orders.c.number)
+        sa.select(orders.c.id, orders.c.number, orders.c.reason)
         .where(orders.c.store_id == store.id, orders.c.verdict == Verdict.REPORTED.value)
         .where(orders.c.click_id.is_not(None))
         .order_by(orders.c.id.desc())
@@ -122,5 +125,7 @@ def _followed(store: Store) -> sa.Select[Any]:
         .subquery()
     )
     is_the_order = sa.and_(conversions.c.order_row_id == latest.c.id, conversions.c.part == 1)
-    query = sa.select(latest.c.number, conversions.c.action_id).join(conversions, is_the_order)
+    query = sa.select(latest.c.number, latest.c.reason, conversions.c.action_id).join(
+        conversions, is_the_order
+    )
     return query.order_by(latest.c.id.desc())

@@ -357,11 +357,17 @@ class Stores:
         fault: str | None,
         now: datetime,
         next_at: datetime,
+        scopes: str = "",
     ) -> None:
-        """Note how a storefront was set up. Rules that were saved meanwhile leave it due."""
+        """Note how a storefront was set up. Rules that were saved meanwhile leave it due.
+
+        `scopes`: what the app may do there; kept where nobody told before, as with a token given by hand.
+        """
         mine = sa.update(stores).where(stores.c.id == store.id, stores.c.state == "connected")
         is_newest = stores.c.rules_version == store.rules_version
-        told = {"domains": list(domains), "pixel_id": pixel_id, "capture_fault": fault}
+        told: dict[str, Any] = {"domains": list(domains), "pixel_id": pixel_id, "capture_fault": fault}
+        if scopes and not store.scopes:
+            told["scopes"] = scopes
         with self._database.write() as connection:
             connection.execute(mine.values(**told, capture_checked_at=now, capture_tries=0))
             connection.execute(mine.where(is_newest).values(capture_due_at=next_at))

@@ -79,7 +79,13 @@ class Capture:
             return
         now = self.clock()
         self.stores.captured(
-            store, domains=[standing.host], pixel_id=pixel, fault=fault, now=now, next_at=now + EVERY
+            store,
+            domains=[standing.host],
+            pixel_id=pixel,
+            fault=fault,
+            now=now,
+            next_at=now + EVERY,
+            scopes=",".join(sorted(standing.scopes)),
         )
         log.info("storefront.set_up", store=store.id, pixel=pixel is not None)
 

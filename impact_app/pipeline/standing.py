@@ -15,6 +15,7 @@ from impact_app.ledger.progress import Progress
 from impact_app.ledger.stores import Store, Stores
 from impact_app.ledger.vault import Unreadable
 from impact_app.pipeline.beacons import is_loopback
+from impact_app.pipeline.refusals import Refusals
 from impact_app.stores.saleor.install import PERMISSIONS
 from impact_app.stores.shopify.install import SCOPES
 
@@ -33,6 +34,7 @@ class Surveyor:
 
     database: Database
     stores: Stores
+    refusals: Refusals
     app_url: str
     shopify_admin: str | None
     clock: Callable[[], datetime]
@@ -62,6 +64,7 @@ class Surveyor:
             is_reachable=is_reachable(self.app_url, self._platform_url(store)),
             last_delivery=traces.last_delivery,
             unread_since=traces.unread_since,
+            refused_at=self._refused(store, traces.last_delivery),
             undelivered=traces.orders if traces.last_delivery is None else 0,
             silence=traces.silence,
             account_sid=store.account_sid or "",
@@ -82,12 +85,18 @@ class Surveyor:
             set_up_at=store.capture_checked_at,
             booked=traces.booked,
             reported=traces.reported,
+            is_uncredited=traces.is_uncredited,
         )
 
     def _platform_url(self, store: Store) -> str:
         if store.platform == "shopify":
             return (self.shopify_admin or "https://{shop}").replace("{shop}", store.domain)
         return str(store.installation.get("api_url", f"https://{store.domain}"))
+
+    def _refused(self, store: Store, last: datetime | None) -> datetime | None:
+        """When a delivery was turned away since the last one that was taken."""
+        refused = self.refusals.last(store.platform, store.domain)
+        return refused if refused is not None and (last is None or refused > last) else None
 
     def _is_token_readable(self, store: Store) -> bool:
         try:

@@ -1,4 +1,4 @@
-// Says on the settings page whether the app embed is on, which Shopify's App Bridge alone knows.
+// Says whether the app embed is on, which Shopify's App Bridge alone knows: to the reader, and to the app.
 (async () => {
   const place = document.getElementById('embed-status');
   const bridge = window.shopify;
@@ -14,4 +14,11 @@
     // Without an answer the page goes on saying that it is not known.
   }
   for (const line of place.querySelectorAll('[data-status]')) line.hidden = line.dataset.status !== status;
+  const form = document.getElementById('embed-report');
+  if (!form || status === 'unknown' || status === place.dataset.known) return;
+  const body = new URLSearchParams(new FormData(form));
+  body.set('embed', status);
+  const answer = await fetch(form.action, { method: 'POST', body }).catch(() => null);
+  // Once it is known the page says so.
+  if (answer && answer.ok && 'anew' in place.dataset) location.reload();
 })();

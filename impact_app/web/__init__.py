@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Flask
 
-from impact_app.web import alerts, attention, orders, overview, rules, settings_page, setup, trial  # noqa: F401 - they add their routes to `pages`
+from impact_app.web import alerts, attention, embed, orders, overview, rules, settings_page, setup, trial  # noqa: F401 - they add their routes to `pages`
 from impact_app.web.dashboard import saleor_session
 from impact_app.web.embedded import embedded
 from impact_app.web.errors import register_errors

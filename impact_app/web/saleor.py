@@ -66,6 +66,7 @@ def webhooks() -> Response:
         line.saleor.verify(domain_of(api_url), body, _named("Signature"))
     except BadSignature as fault:
         log.warning("delivery.refused", fault=str(fault))
+        line.refusals.note(PLATFORM, domain_of(api_url))
         return said(401, f"The signature does not hold: {fault}")
     except KeysUnavailable as fault:
         return said(503, f"{fault} Send it again.")

@@ -6,6 +6,7 @@ from flask import render_template, request
 
 from impact_app.stores.shopify.storefront import EMBED
 from impact_app.web.access import here, services
+from impact_app.web.embed import embed_known
 from impact_app.web.pages import Notice, pages
 from impact_app.web.saving import save_account
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored
@@ -34,4 +35,5 @@ def _settings(form: SettingsForm, notice: Notice | None) -> str:
         notice=notice,
         api_key=shopify.api_key if shopify else "",
         embed=EMBED,
+        embed_known=embed_known(here().store),
     )

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, abort, current_app, render_template, request, url_for
+from flask import abort, render_template, request, url_for
 from flask_babel import gettext
 
-from impact_app.domain.programs import NEEDS, Told, click_parameters, completed_parameters
-from impact_app.domain.rules import read_rules
+from impact_app.domain.programs import NEEDS, Told
 from impact_app.domain.setup import STEPS, Facts, Light, Link, Said, StepName, first_open, progress
 from impact_app.ledger.stores import Store, Superseded
 from impact_app.stores.shopify.storefront import EMBED
 from impact_app.web.access import here, services
 from impact_app.web.dashboard import dashboard_origins
+from impact_app.web.embed import embed_known
 from impact_app.web.pages import Notice, pages
 from impact_app.web.saving import save_account, seen_again
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored
@@ -56,9 +56,6 @@ LINKS: Mapping[str, str] = {
     Link.TRIAL: "Make a test order",
 }
 
-#: What App Bridge says of the app embed.
-_EMBED = {"active": (True, True), "available": (False, True), "unavailable": (False, False)}
-
 
 @dataclass(frozen=True)
 class Place:
@@ -94,17 +91,6 @@ def save_setup() -> tuple[str, int]:
     return _setup(told, notice=saving.notice), saving.status
 
 
-@pages.post("/setup/embed")
-def note_embed() -> Response:
-    """What Shopify's App Bridge tells our script of the app embed: active, available or unavailable."""
-    status = request.form.get("embed", "")
-    if here().store.platform != "shopify" or status not in _EMBED:
-        abort(404, "There is no such state of the app embed.")
-    is_on, is_deployed = _EMBED[status]
-    services().stores.note_embed(here().store.id, is_on=is_on, is_deployed=is_deployed)
-    return Response(status=204)
-
-
 def _is_stale(store: Store, told: Told | None) -> bool:
     if store.state != "connected" or not (store.account_sid and store.has_auth_token):
         return False
@@ -128,27 +114,24 @@ def _asked(store: Store) -> Told | None:
 
 
 def _take_parameters() -> Notice:
-    """Look for the names under which the program's links bring the click, too."""
-    facts, _ = services().surveyor.survey(here().store, _told())
-    if facts.program is None or not click_parameters(facts.program):
-        return Notice("warning", "Nothing was changed: the program's tracking template is not known.")
-    return _save_rule("parameters", completed_parameters(facts.program, facts.rules.parameters))
+    """Look for the name under which the program's links bring the click, too."""
+    otherwise = Notice("warning", "Nothing was changed: the program's links bring no other name.")
+    return _take("parameters", otherwise)
 
 
 def _take_window() -> Notice:
     """Keep clicks for as long as the contracts count them."""
-    store = here().store
-    told = _told()
-    days = told.window(store.event_type_id) if told else None
-    if days is None:
-        return Notice("warning", "Nothing was changed: the contracts tell no window.")
-    return _save_rule("referral_days", str(days))
+    otherwise = Notice("warning", "Nothing was changed: the contracts tell no other window.")
+    return _take("referral_days", otherwise)
 
 
-def _save_rule(name: str, text: str) -> Notice:
+def _take(rule: str, otherwise: Notice) -> Notice:
+    """Have a rule follow what impact.com told."""
     store = here().store
-    changed = {**store.rules, name: text}
-    read_rules(changed)
+    facts, _ = services().surveyor.survey(store, _told())
+    if rule not in facts.suggested:
+        return otherwise
+    changed = {**store.rules, rule: facts.suggested[rule]}
     try:
         services().stores.save_rules(
             store.id, changed, by=here().who, now=services().clock(), instead_of=store.rules_version
@@ -203,7 +186,7 @@ def _setup(
         place=lambda link: _place(link, store),
         offer=_offer(facts),
         embed=EMBED,
-        embed_known=_embed_known(store),
+        embed_known=embed_known(store),
     )
 
 
@@ -236,16 +219,7 @@ def _offer(facts: Facts) -> Offer:
     return Offer(active[0] if len(active) == 1 else "", met[0] if len(met) == 1 else "")
 
 
-def _embed_known(store: Store) -> str:
-    """What App Bridge told last, in its own word."""
-    said = store.installation.get("embed_on"), store.installation.get("embed_deployed", True)
-    return next((word for word, known in _EMBED.items() if known == said), "unknown")
-
-
 def _place(link: Link, store: Store) -> Place:
-    # The page of test orders comes with its own part of the app.
-    if link is Link.TRIAL and f"{request.blueprint}.trial" not in current_app.view_functions:
-        link = Link.ORDERS
     if link in _PAGES:
         return Place(LINKS[link], url_for(f".{_PAGES[link]}"))
     if link is Link.HEALTH:

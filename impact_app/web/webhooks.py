@@ -35,6 +35,8 @@ def shopify() -> Response:
         verify(body, request.headers.get("X-Shopify-Hmac-Sha256"), line.config.shopify.secrets)
     except BadSignature as fault:
         log.warning("delivery.refused", fault=str(fault))
+        if named := shop_domain(request.headers.get("X-Shopify-Shop-Domain")):
+            line.refusals.note("shopify", named)
         return said(401, f"The signature does not hold: {fault}.")
     shop, topic = shop_domain(request.headers.get("X-Shopify-Shop-Domain")), _header("Topic", 64)
     if shop is None or topic is None:

@@ -148,7 +148,7 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
     page = open_context(java_script_enabled=False).new_page()
     sign_in(page, admin)
     expect(page.get_by_role("heading", name="Setup", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("link", name="Settings", exact=True).click()
 
     fill_account(page, "wrong-token")
     save(page)
@@ -159,7 +159,7 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
     fill_account(page)
     save(page)
     expect(page.get_by_role("status")).to_contain_text("Saved. impact.com accepts these credentials.")
-    page.get_by_role("link", name="Rules").click()
+    page.get_by_role("link", name="Rules", exact=True).click()
     page.get_by_text("Clicks and promo codes").click()
     page.get_by_label("Text field for all promo codes").fill("20")
     page.get_by_role("button", name="Show what would change").click()
@@ -174,7 +174,7 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
 
     add_order(admin.services, admin.store, "900", number="1001", evidence=EVIDENCE)
     add_order(admin.services, admin.store, "901", number="1002", verdict="reported", reason="accepted")
-    page.get_by_role("link", name="Orders").click()
+    page.get_by_role("link", name="Orders", exact=True).click()
     expect(page.get_by_role("row")).to_have_count(3)
     page.get_by_label("Verdict").select_option("withheld")
     page.get_by_role("button", name="Show").click()
@@ -332,7 +332,7 @@ def test_inside_shopify_the_page_works_without_cookies_and_renews_its_proof(
     opened = framed("admin.shopify.com")
     app = opened.app
     expect(app.get_by_role("heading", name="Setup", exact=True)).to_be_visible()
-    app.get_by_role("link", name="Settings").click()
+    app.get_by_role("link", name="Settings", exact=True).click()
 
     fill_account(app)
     save(app)
@@ -340,7 +340,7 @@ def test_inside_shopify_the_page_works_without_cookies_and_renews_its_proof(
     assert admin.services.stores.get(admin.store.id).is_configured  # type: ignore[union-attr]
 
     add_order(admin.services, admin.store, "900", number="1001")
-    app.get_by_role("link", name="Orders").click()
+    app.get_by_role("link", name="Orders", exact=True).click()
     app.get_by_role("link", name="1001").click()
     expect(app.get_by_role("heading", name="Order 1001")).to_be_visible()
 

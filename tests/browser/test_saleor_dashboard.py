@@ -53,7 +53,7 @@ def test_the_pages_open_and_work_inside_the_dashboard(page: Page, running: Runni
     page.goto(f"{running.shop.url}/dashboard/")
     frame = frame_of(page)
     expect(frame.locator(".store")).to_have_text(running.shop.domain)
-    frame.get_by_role("link", name="Settings").click()
+    frame.get_by_role("link", name="Settings", exact=True).click()
     expect(frame.get_by_role("heading", level=1)).to_have_text("Settings")
     frame.get_by_label("Account SID").fill("?")
     frame.get_by_role("button", name="Save and try the credentials").click()
