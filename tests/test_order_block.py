@@ -99,14 +99,15 @@ def test_the_block_tells_verdict_partner_and_leads_to_the_page() -> None:
     [stack] = last["inner"]
     assert stack["inner"][0] == {"name": "s-badge", "props": {"tone": "success"}, "inner": ["Reported"]}
     assert stack["inner"][-1]["props"] == {"href": "app:shopify/orders/450789469"}
-    assert asked.startswith("/shopify/orders/450789469/verdict.json ")
+    assert asked.startswith("/shopify/orders/450789469/verdict.json?locale=en ")
 
 
 def test_without_a_partner_none_is_named() -> None:
-    (_, last), _ = shown("de.json", body={**TOLD, "partner": None, "verdict": "attention"})
+    (_, last), asked = shown("de.json", body={**TOLD, "partner": None, "verdict": "attention"})
 
     assert words_of(last)[-2:] == ["Nothing is left to do.", "Alles über diese Bestellung"]
     assert last["inner"][0]["inner"][0]["props"] == {"tone": "critical"}
+    assert asked.startswith("/shopify/orders/450789469/verdict.json?locale=de ")
 
 
 @pytest.mark.parametrize(

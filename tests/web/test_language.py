@@ -340,6 +340,8 @@ def fill(services: Services, store: Store) -> None:
             raise_(connection, store.id, cause, "", words, "3 orders, 12.00 EUR", services.clock())
         over(connection, store.id, Cause.DRIFT, "", services.clock())
     services.channels.save(store.id, ["ann@shop.test"], "https://hooks.test/T1", Digest.DAILY, None)
+    link = f"https://{store.domain}/?im_ref=test-1"
+    services.trials.begin(store.id, 0, "test-1", link, "admin password", services.clock(), is_own=True)
 
 
 def paths(app: Flask, door: str, **values: object) -> list[str]:
@@ -408,6 +410,13 @@ def test_answers_to_forms_are_german_too(
         ("/alerts", {"addresses": "x", "digest": "?"}),
         ("/alerts", {"addresses": "ann@shop.test"}),
         ("/alerts/test", {}),
+        ("/setup", {"step": "account", "account_sid": "?", "auth_token": ""}),
+        ("/setup", {"step": "check"}),
+        ("/setup", {"step": "window"}),
+        ("/setup", {"step": "?"}),
+        ("/trial", {"act": "begin", "shown": "1", "link": "https://elsewhere.test/"}),
+        ("/trial", {"act": "begin", "shown": "0", "link": "https://one.myshopify.com/"}),
+        ("/trial", {"act": "?"}),
         ("/attention", {"cause": "gone"}),
         *(("/attention", {"cause": one.key}) for one in causes(services.orders.held(store.id)) * 2),
         *((f"/orders/1/{act}", {}) for act in ("resend", "take_back")),

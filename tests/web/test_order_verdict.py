@@ -54,6 +54,18 @@ def test_the_block_is_told_the_verdict(client: FlaskClient, pretend: PretendStor
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+def test_the_block_is_told_it_in_its_own_language(
+    client: FlaskClient, pretend: PretendStore, shop: Store
+) -> None:
+    headers = {"Authorization": f"Bearer {id_token(pretend)}", "Origin": BLOCK, "Accept-Language": "en"}
+    told = client.get(f"{PATH}?locale=de", headers=headers).json
+
+    assert told is not None
+    assert (told["verdict"], told["title"]) == ("withheld", "Nicht gemeldet")
+    assert told["sentence"] == "Die Bestellung trägt weder Klick noch Gutscheincode."
+    assert told["path"] == "/shopify/orders/900"
+
+
 def test_the_browser_may_ask_before_and_reads_refusals_too(
     client: FlaskClient, pretend: PretendStore, shop: Store
 ) -> None:

@@ -21,5 +21,5 @@ export default async () => {
   const say = (key, values) => shopify.i18n.translate(key, values);
   const show = (found) => render(h('s-admin-block', { heading: say('title') }, contents(found, say)), document.body);
   show({ state: 'asking' });
-  show(await askedFor(shopify.data.selected[0]?.id));
+  show(await askedFor(shopify.data.selected[0]?.id, say('language')));
 };

@@ -11,14 +11,15 @@ export function orderKey(gid) {
 }
 
 /**
- * What the app says of an order. Shopify adds the session token to a call to the app's own address, and takes
+ * What the app says of an order, in `language`. Shopify adds the session token to a call to the app's own address, and takes
  * a path as one of the app's.
  */
-export async function askedFor(gid, call = fetch) {
+export async function askedFor(gid, language, call = fetch) {
   const key = orderKey(gid);
   if (!key) return { state: 'unknown' };
   try {
-    const answer = await call(`/shopify/orders/${key}/verdict.json`, { headers: { accept: 'application/json' } });
+    const path = `/shopify/orders/${key}/verdict.json?locale=${language}`;
+    const answer = await call(path, { headers: { accept: 'application/json' } });
     if (answer.status === 404) return { state: 'unknown' };
     if (!answer.ok) return { state: 'failed' };
     const told = await answer.json();
