@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from babel.numbers import NumberFormatError, parse_decimal
+from flask_babel import get_locale
+
 from impact_app.domain.reasons import Reason, Verdict
 from impact_app.ledger.orders import Filter
 
@@ -97,10 +100,21 @@ def _day(form: FilterForm, name: str) -> date | None:
 def _amount(form: FilterForm, name: str) -> Decimal | None:
     text = form.texts[name]
     try:
-        amount = Decimal(text) if text else None
+        amount = _figure(text) if text else None
     except InvalidOperation:
         amount = Decimal("NaN")
     if amount is not None and not (amount.is_finite() and abs(amount) < 10**12):
         form.faults[name] = FAULTS[name]
         return None
     return amount
+
+
+def _figure(text: str) -> Decimal:
+    """A figure as the page's language writes it ("1.234,50" in German), else as machines do ("1234.50").
+
+    Raises `InvalidOperation`.
+    """
+    try:
+        return parse_decimal(text, locale=get_locale(), strict=True)
+    except NumberFormatError:
+        return Decimal(text)

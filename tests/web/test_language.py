@@ -288,6 +288,29 @@ def english_in(html: str, german: dict[str, str]) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("language", "typed", "found"),
+    [
+        ("de", "1.234,50", ["/1"]),
+        ("de", "1234,5", ["/1"]),
+        ("de", "1.234", ["/1"]),
+        ("de", "49.90", ["/1", "/2"]),
+        ("en", "1,234.50", ["/1"]),
+        ("en", "1.234", ["/1", "/2"]),
+        ("en", "1234.50", ["/1"]),
+    ],
+)
+def test_an_amount_is_read_as_the_language_writes_it(
+    signed_in: FlaskClient, services: Services, store: Store, language: str, typed: str, found: list[str]
+) -> None:
+    add_order(services, store, "1", net_minor=123450)
+    add_order(services, store, "2", net_minor=4990)
+    headers = {**HTML, "Accept-Language": language}
+    answer = signed_in.get(f"/stores/{store.id}/orders", query_string={"least": typed}, headers=headers)
+    links = [link[-2:] for link in page_of(answer).links if "/orders/" in link]
+    assert sorted(links) == found
+
+
 @pytest.fixture
 def german_words() -> dict[str, str]:
     """Each text that stands alone on pages, with German's words for it."""
