@@ -342,7 +342,7 @@ FINDINGS: Mapping[Finding, Meaning] = {
     ),
     Finding.ACCOUNT_UNREACHABLE: Meaning(
         _WAIT,
-        "impact.com could not be reached, so the credentials could not be tried.",
+        "%(told)s",
         "Press Check again in a few minutes. If it stays so, look whether this machine may call impact.com.",
         "operator",
         Link.HERE,

@@ -22,8 +22,8 @@ from impact_app.web.saving import save_account, seen_again
 from impact_app.web.settings import ACCOUNT_FIELDS, SettingsForm, stored
 from impact_app.web.words import moment, translated
 
-#: What impact.com told is asked for again when the page is opened after this.
-FRESH = timedelta(minutes=10)
+#: What impact.com told is asked for again when the page is opened after this; sooner if it did not answer.
+FRESH, FRESH_FAULT = timedelta(minutes=10), timedelta(minutes=1)
 
 #: The boxes that each step saves; nothing else is touched.
 BOXES: Mapping[StepName, tuple[str, ...]] = {
@@ -96,7 +96,8 @@ def _is_stale(store: Store, told: Told | None) -> bool:
         return False
     if told is None or (store.campaign_id or told.campaign_id) != told.campaign_id:
         return True
-    return services().clock() - told.told_at >= FRESH
+    fresh = FRESH_FAULT if told.account.outcome == "unreachable" else FRESH
+    return services().clock() - told.told_at >= fresh
 
 
 def _told() -> Told | None:

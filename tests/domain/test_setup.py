@@ -298,6 +298,11 @@ def test_a_new_store_begins_with_its_account() -> None:
     assert {one.step for one in found if one.light in DONE} == {StepName.PLATFORM}
 
 
+def test_what_impact_says_of_the_account_is_passed_on() -> None:
+    for outcome in ("works", "unreachable", "unexpected"):
+        assert in_words(standing(StepName.ACCOUNT, **account(outcome)).said[0]) == "What impact.com said."
+
+
 def test_the_gravest_finding_gives_the_light() -> None:
     changes = {**program(state="PAUSED", promo_code_tracking=False), "hosts": ("elsewhere.example",)}
     found = standing(StepName.PROGRAM, **changes)

@@ -153,6 +153,20 @@ def test_what_was_told_is_shown_until_it_is_old_and_then_asked_for_again(
     assert "is not active at impact.com (PAUSED)" in step(page, StepName.PROGRAM)
 
 
+def test_after_a_fault_impact_is_asked_again_a_minute_later(
+    signed_in: FlaskClient, store: Store, network: RunningNetwork, clock: FixedClock
+) -> None:
+    ready(signed_in, store)
+    clock.pass_by(minutes=10)
+    network.faults.script("503_before")
+    assert "impact.com could not answer just now" in step(opened(signed_in, store), StepName.ACCOUNT)
+    before = asked(network)
+    assert "impact.com could not answer just now" in step(opened(signed_in, store), StepName.ACCOUNT)
+    assert asked(network) == before
+    clock.pass_by(minutes=1)
+    assert "accepts these credentials" in step(opened(signed_in, store), StepName.ACCOUNT)
+
+
 def test_check_again_asks_at_once_and_has_the_storefront_looked_at(
     signed_in: FlaskClient, store: Store, services: Services, network: RunningNetwork, clock: FixedClock
 ) -> None:
