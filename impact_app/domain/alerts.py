@@ -14,8 +14,9 @@ from enum import StrEnum
 from math import sqrt
 
 from impact_app.domain.attention import Held
+from impact_app.domain.embed import Embed
 from impact_app.domain.money import of_minor
-from impact_app.domain.overview import Overview, Total
+from impact_app.domain.overview import Capture, Overview, Total
 from impact_app.domain.reasons import EXPLANATIONS, Reason
 
 
@@ -234,19 +235,41 @@ def _missing(clicks: int, usual: Overview) -> tuple[int, dict[str, int]]:
 # The storefront's two switches
 
 
-def switched(cause: Cause, is_on: bool | None, lately: Total) -> Standing:
-    """Whether the embed or the pixel is on, None where that is not known.
+def pixel(is_on: bool | None, lately: Total) -> Standing:
+    """Whether the web pixel is connected, None where that is not known.
 
     `lately`: the orders of seven days that carry a click.
     """
     if is_on is None:
         return None
     if is_on:
-        return Calm(cause)
-    words = (
-        f"In the last 7 days {told(lately)} came with a click; such orders are not credited while it is off."
-    )
-    return Raised(cause, "", words, told(lately))
+        return Calm(Cause.PIXEL)
+    words = f"In the last 7 days {told(lately)} came with a click; some of these would not be credited now."
+    return Raised(Cause.PIXEL, "", words, told(lately))
+
+
+def embed(known: Embed, since: Total, capture: Capture, usual: Overview) -> Standing:
+    """Whether the app embed is on, and what it costs while it is off.
+
+    since    the orders that came without a click since it went off, of those that a visit could have brought
+    capture  all of those, and how many carry a click
+    usual    the 28 days before
+    What is missing is estimated as for a fallen capture rate.
+    """
+    if known.is_on is None or known.changed_at is None:
+        return None
+    if known.is_on:
+        return Calm(Cause.EMBED)
+    came = f"{told(since)} came without a click since." if since.orders else "No order came since."
+    words = f"Known to be off since {known.changed_at:%d %b %Y, %H:%M} UTC. {came}"
+    rate = usual.capture.rate
+    if not rate:
+        return Raised(Cause.EMBED, "", words, told(since) if since.orders else "")
+    clicks = max(0, round(rate * capture.visits) - capture.with_click)
+    missing = Total(*_missing(clicks, usual))
+    words += f" Usually {rate:.1%} of the orders carry one"
+    words += f": about {told(missing)} are not credited." if clicks else "; those will not be credited."
+    return Raised(Cause.EMBED, "", words, f"about {told(missing)}" if clicks else "")
 
 
 # Limits

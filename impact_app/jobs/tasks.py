@@ -100,12 +100,14 @@ def sweep() -> None:
 
 
 def capture() -> None:
-    """Set up the storefronts that are due: the script's settings and the web pixel."""
+    """Set up the storefronts that are due: the script's settings and the web pixel; look whether it is on."""
     line = services()
     line.wake.heard("capture")
     if line.capture is None:
         return
-    line.capture.drain(line.clock() + TURN)
+    until = line.clock() + TURN
+    line.capture.drain(until)
+    line.capture.look(until)
     if line.capture.has_due():
         line.wake.soon("capture")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from impact_app.domain.embed import Embed, Switch, Teller, after_a_look
 from impact_app.ledger import outbox
 from impact_app.ledger.database import Database
 from impact_app.ledger.tables import accounts, deliveries, rule_versions, setups, stores
@@ -19,6 +20,20 @@ AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: The storefront is to be set up as the store stands now.
 _CAPTURE_DUE: Mapping[str, Any] = {"capture_due_at": AT_ONCE, "capture_tries": 0}
+
+#: Nothing is known of the app embed, and nobody has looked.
+_NO_EMBED: Mapping[str, None] = {
+    "embed_on": None,
+    "embed_told_by": None,
+    "embed_told_at": None,
+    "embed_changed_at": None,
+    "embed_theme": None,
+    "embed_fault": None,
+    "embed_deployed": None,
+    "embed_looked_at": None,
+}
+
+_UNKNOWN_EMBED = Embed()
 
 TokenKind = Literal["offline", "client_credentials", "pasted"]
 
@@ -82,6 +97,7 @@ class Store:
     capture_due_at: datetime | None = None
     capture_tries: int = 0
     has_access_token: bool = False
+    embed: Embed = _UNKNOWN_EMBED
 
     @property
     def is_configured(self) -> bool:
@@ -211,14 +227,6 @@ class Stores:
             values = {"installation": dict(installation)}
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
 
-    def note_embed(self, store_id: int, *, is_on: bool, is_deployed: bool) -> None:
-        """Remember whether the app embed is on, and whether the theme offers it at all."""
-        mine = stores.c.id == store_id
-        told = {"embed_on": is_on, "embed_deployed": is_deployed}
-        with self._database.write() as connection:
-            known = connection.scalar(sa.select(stores.c.installation).where(mine).with_for_update()) or {}
-            connection.execute(sa.update(stores).where(mine).values(installation={**known, **told}))
-
     def capture_soon(self, store_id: int) -> None:
         """Have the storefront looked at again."""
         mine = sa.update(stores).where(stores.c.id == store_id, stores.c.state == "connected")
@@ -259,6 +267,7 @@ class Stores:
                 uninstalled_at=now,
                 pixel_id=None,
                 capture_due_at=None,
+                **_NO_EMBED,
                 **self._locked(None),
             )
         )
@@ -267,7 +276,7 @@ class Stores:
     def save_scopes_in(self, connection: sa.Connection, store_id: int, scopes: str) -> None:
         """Remember what the store grants now."""
         mine = sa.update(stores).where(stores.c.id == store_id)
-        connection.execute(mine.values(scopes=scopes, **_CAPTURE_DUE))
+        connection.execute(mine.values(scopes=scopes, embed_looked_at=None, **_CAPTURE_DUE))
 
     def save_settings(
         self,
@@ -379,6 +388,49 @@ class Stores:
         with self._database.write() as connection:
             connection.execute(mine.values(**values, capture_tries=stores.c.capture_tries + 1))
 
+    def take_look(self, platform: str, now: datetime, every: timedelta) -> Store | None:
+        """Take a connected store whose theme was not looked at for so long; it counts as looked at now."""
+        due = sa.select(stores.c.id).where(*_look_due(platform, now, every)).order_by(stores.c.id).limit(1)
+        with self._database.read() as connection:
+            if connection.execute(due).first() is None:
+                return None
+        taken = sa.update(stores).where(stores.c.id.in_(due.with_for_update(skip_locked=True)))
+        with self._database.write() as connection:
+            row = connection.execute(taken.values(embed_looked_at=now).returning(stores)).one_or_none()
+        return None if row is None else _store(row)
+
+    def has_look_due(self, platform: str, now: datetime, every: timedelta) -> bool:
+        """Whether a store's theme was not looked at for so long."""
+        due = sa.select(stores.c.id).where(*_look_due(platform, now, every)).limit(1)
+        with self._database.read() as connection:
+            return connection.execute(due).first() is not None
+
+    def note_embed(self, store_id: int, *, is_on: bool, is_deployed: bool, now: datetime) -> None:
+        """Keep what Shopify's admin told of the app embed, and whether the published theme offers it at all.
+
+        Of which theme it told is found by a look, which is due from now.
+        """
+        mine = sa.update(stores).where(stores.c.id == store_id)
+        with self._database.write() as connection:
+            _keep_embed(connection, store_id, is_on, "admin", None, now)
+            connection.execute(mine.values(embed_deployed=is_deployed, embed_looked_at=None))
+
+    def looked(self, store_id: int, seen: Switch, now: datetime) -> bool:
+        """Keep what follows from a look at the published theme; whether the embed is on."""
+        mine = sa.select(stores).where(stores.c.id == store_id, stores.c.state == "connected")
+        with self._database.write() as connection:
+            row = connection.execute(mine.with_for_update()).one_or_none()
+            if row is None:
+                return False
+            is_on, told_by = after_a_look(_store(row).embed, seen)
+            _keep_embed(connection, store_id, is_on, told_by, seen.theme, now)
+        return is_on
+
+    def not_looked(self, store_id: int, fault: str) -> None:
+        """Note why the theme could not be read; what was known of it stays."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(stores).where(stores.c.id == store_id).values(embed_fault=fault))
+
     def rule_versions(self, store_id: int) -> list[RuleVersion]:
         """Every version of the store's rules, the newest first."""
         query = sa.select(rule_versions).where(rule_versions.c.store_id == store_id)
@@ -449,6 +501,30 @@ class Stores:
             "scopes": tokens.scopes if tokens else "",
             "reauthorize_reason": None,
         }
+
+
+def _look_due(platform: str, now: datetime, every: timedelta) -> tuple[sa.ColumnElement[bool], ...]:
+    looked = stores.c.embed_looked_at
+    return (
+        stores.c.platform == platform,
+        stores.c.state == "connected",
+        stores.c.access_token.is_not(None),
+        sa.or_(looked.is_(None), looked <= now - every),
+    )
+
+
+def _keep_embed(
+    connection: sa.Connection, store_id: int, is_on: bool, told_by: Teller, theme: str | None, now: datetime
+) -> None:
+    since = sa.case((stores.c.embed_on.is_(is_on), stores.c.embed_changed_at), else_=now)
+    told: dict[str, Any] = {"embed_on": is_on, "embed_told_by": told_by, "embed_told_at": now}
+    told |= {"embed_changed_at": since, "embed_theme": theme}
+    if theme is not None:
+        told["embed_fault"] = None
+    if is_on:
+        told["embed_deployed"] = True
+    mine = sa.update(stores).where(stores.c.id == store_id, stores.c.state == "connected")
+    connection.execute(mine.values(**told))
 
 
 def rules_of(connection: sa.Connection, store_id: int, version: int) -> Mapping[str, str] | None:
@@ -525,4 +601,13 @@ def _store(row: Any) -> Store:
         capture_tries=row.capture_tries,
         has_access_token=row.access_token is not None,
         installation=row.installation or {},
+        embed=Embed(
+            is_on=row.embed_on,
+            told_by=row.embed_told_by,
+            told_at=row.embed_told_at,
+            changed_at=row.embed_changed_at,
+            theme=row.embed_theme,
+            fault=row.embed_fault,
+            is_deployed=row.embed_deployed is not False,
+        ),
     )

@@ -64,8 +64,6 @@ stores = sa.Table(
     sa.Column("reauthorize_reason", sa.Text),
     # what the platform told of the installation beside tokens, such as where its API is and the keys it
     # signs with; nothing secret. NULL: nothing
-    #   embed_on             whether the app embed is switched on; absent: not known
-    #   embed_deployed       whether the published theme offers it
     sa.Column("installation", sa.JSON),
     # from the merchant; NULL: not set yet. auth_token is locked by the vault.
     sa.Column("account_sid", sa.String(64)),
@@ -88,6 +86,19 @@ stores = sa.Table(
     sa.Column("capture_checked_at", Utc),
     sa.Column("capture_due_at", Utc),
     sa.Column("capture_tries", sa.Integer, nullable=False, server_default="0"),
+    # the app embed's switch, as the domain's Embed has it
+    #   embed_on             NULL: nobody has told yet
+    #   embed_told_by        admin | theme
+    #   embed_deployed       whether the published theme offers it; NULL: not known
+    #   embed_looked_at      when somebody last set out to read the theme; NULL: never
+    sa.Column("embed_on", sa.Boolean),
+    sa.Column("embed_told_by", sa.String(16)),
+    sa.Column("embed_told_at", Utc),
+    sa.Column("embed_changed_at", Utc),
+    sa.Column("embed_theme", sa.String(64)),
+    sa.Column("embed_deployed", sa.Boolean),
+    sa.Column("embed_fault", sa.Text),
+    sa.Column("embed_looked_at", Utc),
     # ours: first connected, last installed, last removed
     sa.Column("connected_at", Utc, nullable=False),
     sa.Column("installed_at", Utc, nullable=False),

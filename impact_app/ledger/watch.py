@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from impact_app.domain.alerts import Hour
-from impact_app.domain.overview import Total
+from impact_app.domain.overview import NOT_FROM_A_VISIT, Capture, Total
 from impact_app.domain.reasons import Reason, Verdict
 from impact_app.ledger.database import Database
 from impact_app.ledger.outbox import held_reason
@@ -69,6 +69,21 @@ class Watch:
             for row in connection.execute(query):
                 found.setdefault(_moment(row.hour), []).append(row)
         return [Hour(at, *_added(rows)) for at, rows in found.items()]
+
+    def captured(self, store_id: int, since: datetime, until: datetime) -> tuple[Total, Capture]:
+        """Of orders placed in a time that a visit could have brought: those without a click, and the rate."""
+        query = (
+            sa.select(orders.c.currency, orders.c.carrier.is_not(None).label("has_click"), *_counted())
+            .where(orders.c.store_id == store_id, orders.c.placed_at.between(since, until))
+            .where(orders.c.reason.not_in([reason.value for reason in NOT_FROM_A_VISIT]))
+            .group_by(orders.c.currency, orders.c.carrier.is_not(None))
+            .order_by(orders.c.currency)
+        )
+        with self._database.read() as connection:
+            rows = list(connection.execute(query))
+        without = Total(*_added([row for row in rows if not row.has_click]))
+        every = sum(row.orders for row in rows)
+        return without, Capture(every, every - without.orders)
 
     def _hour(self) -> sa.ColumnElement[Any]:
         if self._database.is_sqlite:

@@ -16,7 +16,7 @@ import structlog
 from impact_app.domain import alerts as decide
 from impact_app.domain import messages as words
 from impact_app.domain.alerts import CAUSES, LIMITS, Calm, Cause, Raised, Standing
-from impact_app.domain.overview import Total
+from impact_app.domain.overview import Overview, Total
 from impact_app.domain.plan import AGE_LIMIT
 from impact_app.domain.reasons import Reason
 from impact_app.ledger import alerts as alert_rows
@@ -103,17 +103,26 @@ class Watcher:
             waiting = decide.of_reasons(held, _REFUSALS)
             yield decide.credentials(store.account_sid, watch.held_reason(store.account_sid), waiting)
         yield from decide.attention(held)
-        yield from self._switches(store, now.date())
+        yield self._embed(watch, store, now)
+        yield self._pixel(store, now.date())
         yield self._capture(store, _since(known, Cause.CAPTURE), now.date())
         yield _near_age(watch, store, now)
         yield _near_locking(watch, store, now)
         yield _silence(watch, store, _since(known, Cause.SILENCE), now)
 
-    def _switches(self, store: Store, today: date) -> Iterable[Standing]:
-        pixel = None if store.capture_checked_at is None else store.pixel_id is not None
-        known = {Cause.EMBED: store.installation.get("embed_on"), Cause.PIXEL: pixel}
-        found = self.overviews.of(store.id, today - 6 * _DAY, today)
-        return [decide.switched(cause, is_on, found.with_click) for cause, is_on in known.items()]
+    def _embed(self, watch: Watch, store: Store, now: datetime) -> Standing:
+        known = store.embed
+        if known.is_on is not False or known.changed_at is None:
+            nothing = Overview(now.date(), now.date(), ())
+            return decide.embed(known, nothing.all, nothing.capture, nothing)
+        last = known.changed_at.date() - _DAY
+        usual = self.overviews.of(store.id, last - (decide.USUAL_DAYS - 1) * _DAY, last)
+        without, capture = watch.captured(store.id, known.changed_at, now)
+        return decide.embed(known, without, capture, usual)
+
+    def _pixel(self, store: Store, today: date) -> Standing:
+        is_on = None if store.capture_checked_at is None else store.pixel_id is not None
+        return decide.pixel(is_on, self.overviews.of(store.id, today - 6 * _DAY, today).with_click)
 
     def _capture(self, store: Store, raised_at: datetime | None, today: date) -> Standing:
         recent = self.overviews.of(store.id, today - (decide.RECENT_DAYS - 1) * _DAY, today)

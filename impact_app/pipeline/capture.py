@@ -1,7 +1,7 @@
 """Setting storefronts up: the script's settings, the web pixel, and the domains that may speak for a shop.
 
 What is due is a column of the store: connecting it, saving its rules and a new day make it due. Nobody waits
-for it, and a save never fails because of it.
+for it, and a save never fails because of it. Whether the app embed is on is looked at each hour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from impact_app.domain.rules import Rules, read_rules
 from impact_app.ledger.stores import Store, Stores
 from impact_app.pipeline.tokens import NeedsReauthorization, TokenKeeper
 from impact_app.stores.shopify.api import AdminApi
-from impact_app.stores.shopify.errors import RequestRefused, ShopifyError
+from impact_app.stores.shopify.errors import AccessDenied, RequestRefused, ShopifyError
 from impact_app.stores.shopify.products import Ask
 from impact_app.stores.shopify.storefront import (
     PIXEL_SCOPES,
@@ -28,11 +28,15 @@ from impact_app.stores.shopify.storefront import (
     set_up_embed,
     storefront,
 )
+from impact_app.stores.shopify.theme import embed_switch
 
 log = structlog.get_logger()
 
 #: Set up anew after this, so that what somebody removed in Shopify is noticed and mended.
 EVERY = timedelta(days=1)
+
+#: The switch of the app embed is looked at this often.
+LOOK_EVERY = timedelta(hours=1)
 
 #: After a failure: this long, doubled each time, at most a day.
 FIRST_PAUSE = timedelta(minutes=1)
@@ -63,9 +67,32 @@ class Capture:
             done += 1
         return done
 
+    def look(self, until: datetime) -> int:
+        """Read the embed's switch, store by store, until none is due or the time is over; how many."""
+        done = 0
+        while self.clock() < until:
+            store = self.stores.take_look("shopify", self.clock(), LOOK_EVERY)
+            if store is None:
+                break
+            self._look(store)
+            done += 1
+        return done
+
     def has_due(self) -> bool:
-        due = self.stores.next_capture("shopify")
-        return due is not None and due <= self.clock()
+        due, now = self.stores.next_capture("shopify"), self.clock()
+        return (due is not None and due <= now) or self.stores.has_look_due("shopify", now, LOOK_EVERY)
+
+    def _look(self, store: Store) -> None:
+        try:
+            seen = embed_switch(self._ask(store))
+        except AccessDenied:
+            self.stores.not_looked(store.id, NO_THEMES)
+        except (ShopifyError, NeedsReauthorization) as error:
+            self.stores.not_looked(store.id, str(error))
+            log.warning("storefront.not_looked_at", store=store.id, reason=str(error))
+        else:
+            is_on = self.stores.looked(store.id, seen, self.clock())
+            log.info("storefront.looked_at", store=store.id, embed_on=is_on)
 
     def _set_up(self, store: Store) -> None:
         ask, rules = self._ask(store), read_rules(store.rules)
@@ -120,6 +147,12 @@ class Capture:
 
         return ask
 
+
+#: A page says it in the visitor's language.
+NO_THEMES = (
+    "The app may not read themes (access scope read_themes), so it learns whether the script is on only when "
+    "somebody opens this page in Shopify's admin. Open the app there and agree to what it asks for."
+)
 
 _MISSING = (
     "The app may not connect a web pixel: it lacks the access scopes write_pixels and read_customer_events. "

@@ -20,11 +20,11 @@ def note_embed() -> Response:
     if store.platform != "shopify" or word not in WORDS:
         abort(404, "There is no such state of the app embed.")
     is_on, is_deployed = WORDS[word]
-    services().stores.note_embed(store.id, is_on=is_on, is_deployed=is_deployed)
+    services().stores.note_embed(store.id, is_on=is_on, is_deployed=is_deployed, now=services().clock())
     return Response(status=204)
 
 
 def embed_known(store: Store) -> str:
-    """What was told last, in App Bridge's word; "unknown" where nothing was."""
-    said = store.installation.get("embed_on"), store.installation.get("embed_deployed", True)
+    """What is known of it, in App Bridge's word; "unknown" where nobody has told."""
+    said = store.embed.is_on, store.embed.is_deployed
     return next((word for word, known in WORDS.items() if known == said), "unknown")

@@ -86,7 +86,12 @@ PATTERNS: tuple[str, ...] = (
     # What an alert says.
     "Of the last %(number)s days' orders %(rate)s carry a click; usually %(rate_usual)s do.",
     "About %(total)s would have carried one and do not.",
-    "In the last 7 days %(total)s came with a click; such orders are not credited while it is off.",
+    "In the last 7 days %(total)s came with a click; some of these would not be credited now.",
+    "Known to be off since %(moment)s UTC.",
+    "%(total)s came without a click since.",
+    "No order came since.",
+    "Usually %(rate)s of the orders carry one: about %(total)s are not credited.",
+    "Usually %(rate)s of the orders carry one; those will not be credited.",
     "%(total)s: the 88 days end within %(number)s days.",
     "%(total)s: impact.com locks them within %(number)s days.",
     "%(total)s waits: %(told)s",
@@ -170,6 +175,11 @@ PATTERNS: tuple[str, ...] = (
     "Saleor denies the app access (HTTP %(status)s).",
     "Saleor denies the app access: %(text)s Install the app in Saleor again.",
     "Install the app in Saleor again.",
+    "The app may not read themes (access scope read_themes), so it learns whether the script is on only when "
+    "somebody opens this page in Shopify's admin. Open the app there and agree to what it asks for.",
+    "The shop has no published theme.",
+    "Shopify did not tell the published theme's settings.",
+    "The published theme's settings cannot be read.",
     "The app may not connect a web pixel: it lacks the access scopes write_pixels and "
     "read_customer_events. Open the app in Shopify's admin and agree to what it asks for.",
     "Shopify did not take the script's settings: %(text)s",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -17,15 +18,17 @@ from impact_app.domain.alerts import (
     attention,
     capture,
     credentials,
+    embed,
     near,
     of_reasons,
+    pixel,
     silence,
-    switched,
     told,
 )
 from impact_app.domain.attention import Held
+from impact_app.domain.embed import Embed, Switch, after_a_look
 from impact_app.domain.messages import ACTORS, Digest, digest, over, raised, sentence, span
-from impact_app.domain.overview import Count, Overview, Total
+from impact_app.domain.overview import Capture, Count, Overview, Total
 from impact_app.domain.reasons import Reason, Verdict
 
 TODAY = date(2026, 11, 20)
@@ -115,13 +118,56 @@ def test_attention_is_one_alert_a_reason_and_names_a_detail_that_all_share() -> 
     assert found["invalid_field"].money == "3 orders, 30.00 EUR"
 
 
-def test_a_switch_is_told_only_where_it_is_known() -> None:
+def test_the_pixel_is_told_only_where_it_is_known() -> None:
     lately = Total(41, {"EUR": 3_120_50})
-    assert switched(Cause.EMBED, None, lately) is None
-    assert switched(Cause.EMBED, True, lately) == Calm(Cause.EMBED)
-    found = switched(Cause.EMBED, False, lately)
+    assert pixel(None, lately) is None
+    assert pixel(True, lately) == Calm(Cause.PIXEL)
+    found = pixel(False, lately)
     assert isinstance(found, Raised)
     assert "41 orders, 3,120.50 EUR came with a click" in found.words
+
+
+OFF = Embed(is_on=False, told_by="theme", told_at=NOW, changed_at=NOW)
+NEVER = Overview(NOW.date(), NOW.date(), ())
+
+
+def test_the_embed_is_told_only_where_it_is_known() -> None:
+    none = Capture(0, 0)
+    assert embed(Embed(), NOTHING, none, NEVER) is None
+    assert embed(replace(OFF, is_on=True), NOTHING, none, NEVER) == Calm(Cause.EMBED)
+    # A store that never had a click has nothing to compare with.
+    found = embed(OFF, Total(3, {"EUR": 150_00}), Capture(3, 0), NEVER)
+    assert isinstance(found, Raised)
+    assert found.money == "3 orders, 150.00 EUR"
+    assert "3 orders, 150.00 EUR came without a click since." in found.words
+
+
+def test_an_embed_that_is_off_costs_the_clicks_that_usually_come() -> None:
+    usual = days(40, 60)
+    found = embed(OFF, Total(19, {"EUR": 950_00}), Capture(20, 1), usual)
+    assert isinstance(found, Raised)
+    # 40 % of 20 orders usually carry a click; 1 does, so 7 are missing, at 50.00 each
+    assert found.money == "about 7 orders, 350.00 EUR"
+    assert (
+        "Usually 40.0% of the orders carry one: about 7 orders, 350.00 EUR are not credited." in found.words
+    )
+    assert "19 orders, 950.00 EUR came without a click since." in found.words
+    at_once = embed(OFF, NOTHING, Capture(0, 0), usual)
+    assert isinstance(at_once, Raised)
+    assert at_once.money == ""
+    assert "No order came since." in at_once.words
+
+
+def test_settings_that_do_not_name_the_embed_mean_off_unless_the_admin_vouched_for_the_theme() -> None:
+    silent = Switch("theme-1", None)
+    assert after_a_look(Embed(), Switch("theme-1", True)) == (True, "theme")
+    assert after_a_look(Embed(), silent) == (False, "theme")
+    vouched = Embed(is_on=True, told_by="admin", told_at=NOW, changed_at=NOW)
+    assert after_a_look(vouched, silent) == (True, "admin")
+    assert after_a_look(replace(vouched, theme="theme-1"), silent) == (True, "admin")
+    assert after_a_look(replace(vouched, theme="theme-1"), Switch("theme-2", None)) == (False, "theme")
+    assert after_a_look(replace(vouched, told_by="theme"), silent) == (False, "theme")
+    assert after_a_look(vouched, Switch("theme-1", False)) == (False, "theme")
 
 
 def test_between_the_two_bars_of_a_limit_nothing_changes() -> None:

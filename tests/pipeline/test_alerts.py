@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from structlog.testing import capture_logs
 
 from impact_app.config import Config
@@ -19,8 +20,12 @@ from impact_app.ledger import alerts as alert_rows
 from impact_app.ledger.messages import LEASE
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import alerts, channels, conversions, deliveries, messages, orders, stores
+from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
+from impact_app.simulator.shopify.store import PretendStore
+from impact_app.stores.shopify.install import SCOPES
+from impact_app.stores.shopify.storefront import EMBED
 from impact_app.wiring import Services
-from tests.line import OTHER_SHOP, SHOP, Bench, Clock, both_databases
+from tests.line import OTHER_SHOP, SECRET, SHOP, Bench, Clock, both_databases
 from tests.recipients import Hook, Mailbox, mail_server, text_of, webhook
 
 ANN, BEN = "ann@shop.test", "ben@other.test"
@@ -40,8 +45,17 @@ def hook() -> Iterator[Hook]:
 
 
 @pytest.fixture
-def config(config: Config, mailbox: Mailbox, hook: Hook) -> Config:
-    return replace(config, mail=mailbox.config, webhook_origins=(hook.origin,))
+def admin(clock: Clock) -> Iterator[RunningAdmin]:
+    store = PretendStore(domain=SHOP, client_id="client-id", client_secret=SECRET, scopes=SCOPES, now=clock)
+    with running_admin(store) as running:
+        yield running
+
+
+@pytest.fixture
+def config(config: Config, mailbox: Mailbox, hook: Hook, admin: RunningAdmin) -> Config:
+    assert config.shopify is not None
+    shopify = replace(config.shopify, admin_url=admin.admin_url)
+    return replace(config, mail=mailbox.config, webhook_origins=(hook.origin,), shopify=shopify)
 
 
 def tell(bench: Bench, store: Store, *addresses: str, url: str = "", digest: Digest = Digest.NONE) -> None:
@@ -291,24 +305,78 @@ def test_a_fallen_capture_rate_is_told_and_its_return(bench: Bench, mailbox: Mai
 
 
 @both_databases
-def test_embed_and_pixel_are_told_of_once_they_are_known_to_be_off(bench: Bench, mailbox: Mailbox) -> None:
+def test_the_pixel_is_told_of_once_it_is_known_to_be_off(bench: Bench, mailbox: Mailbox) -> None:
     store = bench.connect()
     tell(bench, store, ANN)
     fill(bench, store, [bench.clock()] * 3, carrier="cart_attribute", verdict="reported", reason="accepted")
     assert look(bench) == 0
 
-    def switch(*, is_on: bool) -> None:
-        known = {"capture_checked_at": bench.clock(), "pixel_id": "1" if is_on else None}
+    def connect(pixel: str | None) -> None:
+        known = {"capture_checked_at": bench.clock(), "pixel_id": pixel}
         with bench.line.database.write() as connection:
-            connection.execute(stores.update().values(installation={"embed_on": is_on}, **known))
+            connection.execute(stores.update().values(**known))
 
-    switch(is_on=False)
-    assert look(bench) == 2
+    connect(None)
+    assert look(bench) == 1
     # three orders of 50.00
-    assert all("3 orders, 150.00 EUR came with a click" in text_of(mail) for mail in mailbox.mails)
+    assert "3 orders, 150.00 EUR came with a click" in text_of(mailbox.mails[0])
     assert look(bench) == 0
-    switch(is_on=True)
+    connect("1")
+    assert look(bench) == 1
+    assert causes(bench, store) == []
+
+
+@both_databases
+def test_an_embed_that_is_switched_off_is_told_once_in_money_and_its_end_once(
+    bench: Bench, mailbox: Mailbox, hook: Hook, admin: RunningAdmin
+) -> None:
+    """The theme editor's switch, read by the line each hour; nothing is known until it was read."""
+    pretend, capture = admin.store, bench.line.capture
+    assert capture is not None
+    store = bench.line.tokens.connect_with_code(SHOP, pretend.tokens.code(pretend.scopes))
+    tell(bench, store, ANN, url=hook.url)
+    capture.drain(bench.turn)
+    now = bench.clock()
+    with_click = {"carrier": "cart_attribute", "verdict": "reported", "reason": "accepted"}
+    before = [now - timedelta(days=back) for back in range(1, 29)]
+    fill(bench, store, before, **with_click)
+    fill(bench, store, before)
+    assert look(bench) == 0
+
+    editor = f"{admin.url}/{SHOP}/admin/themes/current/editor?activateAppId=client-id/{EMBED}"
+    assert requests.post(editor, data={"on": "on"}, timeout=5).ok
+    assert capture.look(bench.turn) == 1
+    assert look(bench) == 0
+    assert requests.post(editor, timeout=5).ok
+    # It is looked at each hour.
+    assert capture.look(bench.turn) == 0
+    bench.clock.advance(hours=1)
+    assert capture.has_due()
+    assert capture.look(bench.turn) == 1
+    off_since = bench.clock()
     assert look(bench) == 2
+    assert mailbox.subjects == [f"{SHOP}: The app embed is switched off"]
+    first = text_of(mailbox.mails[0])
+    assert f"Known to be off since {off_since:%d %b %Y, %H:%M} UTC. No order came since." in first
+    assert "Usually 50.0% of the orders carry one; those will not be credited." in first
+
+    bench.clock.advance(minutes=30)
+    fill(bench, store, [bench.clock()] * 6)
+    # no visit brought this one
+    fill(bench, store, [bench.clock()], reason="point_of_sale")
+    assert look(bench) == 0
+    (alert,) = bench.line.alerts.open(store.id)
+    # half of 6 orders usually carry a click, at 50.00 each
+    assert alert.money == "about 3 orders, 150.00 EUR"
+    assert "6 orders, 300.00 EUR came without a click since." in alert.words
+
+    assert requests.post(editor, data={"on": "on"}, timeout=5).ok
+    bench.clock.advance(hours=1)
+    assert capture.look(bench.turn) == 1
+    assert look(bench) == 2
+    assert mailbox.subjects[1] == f"{SHOP}: over: The app embed is switched off"
+    assert "about 3 orders, 150.00 EUR are not credited" in text_of(mailbox.mails[1])
+    assert len(hook.texts) == 2
     assert causes(bench, store) == []
 
 

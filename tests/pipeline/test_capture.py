@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,13 +15,15 @@ from typing import Any
 import pytest
 
 from impact_app.config import Config
+from impact_app.domain.embed import Embed
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import stores
-from impact_app.pipeline.capture import Capture
+from impact_app.pipeline.capture import NO_THEMES, Capture
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.store import PretendStore
+from impact_app.simulator.shopify.themes import Theme
 from impact_app.stores.shopify.install import SCOPES
-from impact_app.stores.shopify.storefront import NAMESPACE, pixel_settings
+from impact_app.stores.shopify.storefront import EMBED, NAMESPACE, pixel_settings
 from tests.line import SECRET, SHOP, Bench, Clock, both_databases
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,6 +207,89 @@ def test_a_removed_app_has_no_pixel(shop: Shop) -> None:
     shop.bench.run()
     (row,) = shop.bench.rows(stores)
     assert (row.pixel_id, row.capture_due_at) == (None, None)
+
+
+@both_databases
+def test_the_embeds_switch_is_read_each_hour_and_kept_with_its_time(shop: Shop) -> None:
+    store, start = shop.connect(), shop.bench.clock()
+    assert shop.store.embed == Embed()
+    assert shop.capture.look(shop.bench.turn) == 1
+    off = Embed(
+        is_on=False,
+        told_by="theme",
+        told_at=start,
+        changed_at=start,
+        theme="gid://shopify/OnlineStoreTheme/1",
+    )
+    assert shop.store.embed == off
+    assert shop.capture.look(shop.bench.turn) == 0
+    shop.bench.clock.advance(hours=1)
+    shop.capture.look(shop.bench.turn)
+    assert shop.store.embed == replace(off, told_at=shop.bench.clock())
+    shop.pretend.theme.switch(EMBED, is_on=True)
+    shop.bench.clock.advance(hours=1)
+    shop.capture.look(shop.bench.turn)
+    on = replace(off, is_on=True, told_at=shop.bench.clock(), changed_at=shop.bench.clock())
+    assert shop.store.embed == on
+    # A theme that is published begins without it.
+    shop.pretend.theme = Theme(2, "Horizon")
+    shop.bench.clock.advance(hours=1)
+    shop.capture.look(shop.bench.turn)
+    assert (shop.store.embed.is_on, shop.store.embed.changed_at) == (False, shop.bench.clock())
+    shop.bench.deliver_body("app/uninstalled", {"id": store.id})
+    shop.bench.run()
+    assert shop.store.embed == Embed()
+
+
+@both_databases
+def test_without_the_scope_the_admins_word_is_kept_and_the_page_can_say_why(shop: Shop) -> None:
+    shop.pretend.scopes = ("read_orders", "read_products")
+    store, start = shop.connect(), shop.bench.clock()
+    shop.capture.look(shop.bench.turn)
+    assert shop.store.embed == Embed(fault=NO_THEMES)
+    shop.bench.line.stores.note_embed(store.id, is_on=True, is_deployed=True, now=start)
+    assert shop.capture.look(shop.bench.turn) == 1
+    on = Embed(is_on=True, told_by="admin", told_at=start, changed_at=start, fault=NO_THEMES)
+    assert shop.store.embed == on
+
+
+@both_databases
+def test_a_theme_that_cannot_be_read_leaves_what_was_known(shop: Shop) -> None:
+    shop.connect()
+    shop.pretend.theme.switch(EMBED, is_on=True)
+    shop.capture.look(shop.bench.turn)
+    shop.pretend.theme.content = "{"
+    shop.bench.clock.advance(hours=1)
+    shop.capture.look(shop.bench.turn)
+    assert shop.store.embed.is_on
+    assert shop.store.embed.fault == "The published theme's settings cannot be read."
+    shop.pretend.theme.content = None
+    shop.bench.clock.advance(hours=1)
+    shop.capture.look(shop.bench.turn)
+    assert shop.store.embed.fault is None
+
+
+@both_databases
+def test_the_admins_word_on_a_theme_that_never_names_the_embed_holds_until_another_is_published(
+    shop: Shop,
+) -> None:
+    store = shop.connect()
+    shop.bench.line.stores.note_embed(store.id, is_on=True, is_deployed=True, now=shop.bench.clock())
+    for _ in range(2):
+        shop.capture.look(shop.bench.turn)
+        shop.bench.clock.advance(hours=1)
+        assert (shop.store.embed.is_on, shop.store.embed.told_by) == (True, "admin")
+    shop.pretend.theme = Theme(2, "Horizon")
+    shop.capture.look(shop.bench.turn)
+    assert (shop.store.embed.is_on, shop.store.embed.told_by) == (False, "theme")
+
+
+@both_databases
+def test_two_clocks_at_once_look_once(shop: Shop) -> None:
+    shop.connect()
+    with ThreadPoolExecutor(4) as threads:
+        looks = [threads.submit(shop.capture.look, shop.bench.turn) for _ in range(4)]
+        assert sum(one.result() for one in looks) == 1
 
 
 def test_the_pixel_gets_the_settings_that_its_toml_declares_and_the_script_those_it_reads() -> None:

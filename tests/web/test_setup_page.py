@@ -401,7 +401,7 @@ def test_a_lacking_scope_an_ended_token_and_an_uninstalled_store_are_told_of(
     narrow = Tokens("offline", "t", scopes="read_orders,read_products")
     store = services.stores.connect("shopify", "one.myshopify.com", narrow, now=clock())
     told = step(opened(signed_in, store), StepName.PLATFORM)
-    assert "The app lacks the permission write_pixels, read_customer_events." in told
+    assert "The app lacks the permission read_themes, write_pixels, read_customer_events." in told
 
     services.stores.needs_reauthorization(store.id, "Shopify refuses the token.")
     told = step(opened(signed_in, store), StepName.PLATFORM)
@@ -484,9 +484,9 @@ def test_the_embed_is_as_app_bridge_says(signed_in: FlaskClient, store: Store, s
     ):
         assert post(signed_in, store, "setup/embed", embed=word)[0] == 204
         assert said in step(opened(signed_in, store), StepName.STOREFRONT)
-    assert kept(services, store).installation["embed_on"] is True
+    assert kept(services, store).embed.is_on is True
     assert post(signed_in, store, "setup/embed", embed="broken")[0] == 404
-    assert kept(services, store).installation["embed_on"] is True
+    assert kept(services, store).embed.is_on is True
 
 
 def test_a_pixel_that_is_not_connected_says_why(

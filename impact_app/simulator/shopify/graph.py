@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from graphql import GraphQLError
@@ -19,6 +20,7 @@ from graphql import GraphQLError
 from . import bulk, search, standing
 from .bodies import Body, rate_text
 from .store import Journey, PretendStore, Product, Visit
+from .themes import SETTINGS, Theme
 
 Node = dict[str, Any]
 Record = TypeVar("Record")
@@ -190,6 +192,29 @@ class Graph:
                 "title": "impact",
             },
             "metafield": lambda _info, key, namespace="$app": _metafield(self.store, namespace, key),
+        }
+
+    def themes(self, roles: Sequence[str] | None, names: Sequence[str] | None, page: Page) -> Node:
+        """The published theme, where it is asked for: the pretend store has no other."""
+        require(self.scopes, "read_themes", "themes")
+        theme = self.store.theme
+        is_asked = (not roles or "MAIN" in roles) and (not names or theme.name in names)
+        return connection([theme] if is_asked else [], self.theme, page)
+
+    def theme(self, theme: Theme) -> Node:
+        def files(_info: Any, filenames: Sequence[str] | None = None, **asked: Any) -> Node:
+            is_asked = not filenames or any(fnmatchcase(SETTINGS, name) for name in filenames)
+            return connection([theme] if is_asked else [], file, Page(**asked))
+
+        def file(of: Theme) -> Node:
+            body = {"__typename": "OnlineStoreThemeFileBodyText", "content": of.settings}
+            return {"filename": SETTINGS, "body": body}
+
+        return {
+            "id": gid("OnlineStoreTheme", theme.id),
+            "name": theme.name,
+            "role": "MAIN",
+            "files": files,
         }
 
     def node(self, identifier: str) -> Node | None:

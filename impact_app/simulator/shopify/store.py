@@ -12,6 +12,7 @@ from .bodies import Body
 from .bulk import Book
 from .faults import Fault, Where
 from .specs import SHOP_DOMAIN
+from .themes import Theme
 from .tokens import TokenBook
 
 BUCKET_SECONDS = 20  # how much of the restore rate the bucket holds
@@ -68,7 +69,7 @@ class PretendStore:
     credentials; `expiring_only` refuses permanent tokens, as Shopify does with public apps. An empty
     `redirect_urls` allows every redirect. `restore_rate` is query points a second. `primary_host` is the main
     domain, empty for `domain`; `metafields` are the app's own, type and value by namespace and key. `app_url`
-    is where the app is reached, for the admin's page of apps.
+    is where the app is reached, for the admin's page of apps; `theme` is the published one.
     """
 
     domain: str = SHOP_DOMAIN
@@ -90,6 +91,7 @@ class PretendStore:
     primary_host: str = ""
     app_url: str = ""
     metafields: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    theme: Theme = field(default_factory=Theme)
     bulk: Book = field(default_factory=Book)
     tokens: TokenBook = field(default_factory=TokenBook)
     faults: list[Fault] = field(default_factory=list)

@@ -485,6 +485,29 @@ query Storefront {
 }
 """
 
+#: The settings of the published theme, where the app embed's switch stands. Needs the scope `read_themes`.
+THEME_SETTINGS = """
+query ThemeSettings {
+  themes(first: 1, roles: [MAIN]) {
+    nodes {
+      id
+      files(first: 1, filenames: ["config/settings_data.json"]) {
+        nodes {
+          body {
+            ... on OnlineStoreThemeFileBodyText {
+              content
+            }
+            ... on OnlineStoreThemeFileBodyBase64 {
+              contentBase64
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+
 #: Settings of the storefront script. Repeated, it sets the same again.
 SET_METAFIELDS = """
 mutation SetMetafields($metafields: [MetafieldsSetInput!]!) {

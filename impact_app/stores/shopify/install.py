@@ -18,7 +18,7 @@ from impact_app.stores.shopify.errors import GrantRefused, PlatformUnreachable
 from impact_app.stores.shopify.shop import shop_domain
 
 #: What the app asks for; `shopify.app.toml` states the same.
-SCOPES = ("read_orders", "read_products", "write_pixels", "read_customer_events")
+SCOPES = ("read_orders", "read_products", "read_themes", "write_pixels", "read_customer_events")
 
 #: A callback's own time may differ from ours by this much, before or after (Shopify's libraries do the same).
 CALLBACK_WINDOW_SECONDS = 90

@@ -33,7 +33,7 @@ def test_version_and_scopes_are_those_of_the_code(toml: dict[str, Any]) -> None:
     assert toml["webhooks"]["api_version"] == SHOPIFY_API_VERSION
     assert tuple(toml["access_scopes"]["scopes"].split(",")) == SCOPES
     # Orders and products to report; the last two switch the web pixel on. Nothing writes to the shop.
-    assert SCOPES == ("read_orders", "read_products", "write_pixels", "read_customer_events")
+    assert SCOPES == ("read_orders", "read_products", "read_themes", "write_pixels", "read_customer_events")
 
 
 def test_every_topic_is_subscribed_once_and_comes_to_the_one_address(toml: dict[str, Any]) -> None:
