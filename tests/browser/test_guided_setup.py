@@ -143,6 +143,11 @@ def opened(hand: Hand, page: Page, name: str) -> Locator:
     return found
 
 
+def all_done(page: Page) -> bool:
+    page.reload()
+    return page.get_by_text("9 of 9 done").is_visible()
+
+
 def light(page: Page, stop: str) -> Locator:
     return page.locator(f'[data-part="{stop}"] .badge')
 
@@ -222,6 +227,8 @@ def test_from_an_installation_to_a_test_order_that_is_booked_and_taken_back(
 
     hand.click(trial.get_by_role("link", name="Setup").first)
     expect(step(page, "test_order").locator(".badge").first).to_have_text("Done")
+    # The web pixel is connected by the worker, which takes a minute or two.
+    until(lambda: all_done(page), lambda: page.locator(".steps").inner_text(), 2 * PATIENCE / 1000)
     assert faults == []
     told = {"clicks": hand.clicked, "fields": hand.filled}
     sys.stdout.writelines(f"{len(done)} {name}: {', '.join(done)}\n" for name, done in told.items())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+
+import pytest
 
 from impact_app.domain.reasons import EXPLANATIONS, Reason
 from impact_app.domain.trial import Standing
@@ -16,7 +19,7 @@ from impact_app.ledger.tables import conversions, lookups, stores, trials
 from impact_app.ledger.verification import Checks
 from impact_app.pipeline.trial import Followed
 from impact_app.simulator.network import Setup, fault
-from impact_app.simulator.shopify.orders import LineSpec, refund
+from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, refund
 from tests.line import OTHER_SHOP, Bench, both_databases
 
 #: impact.com knows no click but its own.
@@ -445,3 +448,62 @@ def test_without_readable_credentials_nobody_is_asked(bench: Bench) -> None:
     bench.clock.advance(seconds=15)
     assert lights(bench, store)[5:] == ["passed", "waiting", "waiting"]
     assert bench.count(lookups) == 0
+
+
+MUG = LineSpec(sku="MUG", price=Decimal("14.00"), quantity=3)
+CUP = LineSpec(sku="CUP", price=Decimal("9.99"), quantity=2)
+TAXED = {"tax_rate": Decimal("0.19")}
+
+
+@pytest.mark.parametrize(
+    ("rules", "fields", "worth"),
+    [
+        # 3 x 14.00 + 2 x 9.99 = 61.98, less 10 % of each
+        ({}, {"lines": (MUG, CUP), "discounts": (DiscountSpec(),)}, "55.78"),
+        # 5.00 off the mugs alone: 42.00 - 5.00 + 19.98
+        (
+            {},
+            {
+                "lines": (MUG, CUP),
+                "discounts": (
+                    DiscountSpec(
+                        "automatic", Decimal(5), "fixed_amount", selection="entitled", entitled=(0,)
+                    ),
+                ),
+            },
+            "56.98",
+        ),
+        # two lines of one SKU: 42.00 + 14.00
+        ({}, {"lines": (MUG, replace(MUG, quantity=1, variant_id=1))}, "56.00"),
+        # what does not count is not compared: 42.00
+        ({}, {"lines": (MUG, LineSpec(sku="GIFT", price=Decimal(50), gift_card=True))}, "42.00"),
+        # without a SKU the variant's id stands in: 14.00
+        ({}, {"lines": (replace(MUG, sku=None, quantity=1),)}, "14.00"),
+        # 19 % are contained: 42.00 / 1.19 = 35.29
+        ({}, {"lines": (replace(MUG, **TAXED),), "taxes_included": True}, "35.29"),
+        ({}, {"lines": (replace(MUG, price=Decimal(1400)),), "currency": "JPY"}, "4200"),
+        # 42.00 USD at 0.5
+        (
+            {"money": "shopper"},
+            {"lines": (MUG,), "presentment_currency": "EUR", "exchange_rate": Decimal("0.5")},
+            "21.00",
+        ),
+        ({"order_id": "number"}, {"lines": (MUG,)}, "42.00"),
+        ({"order_id": "name"}, {"lines": (MUG,)}, "42.00"),
+        ({"discounts": "item"}, {"lines": (MUG, CUP), "discounts": (DiscountSpec(),)}, "55.78"),
+    ],
+)
+def test_whatever_is_bought_what_arrived_is_what_was_expected(
+    bench: Bench, rules: dict[str, str], fields: dict[str, Any], worth: str
+) -> None:
+    store = bench.connect(**rules)
+    begin(bench, store)
+    bench.clock.advance(minutes=1)
+    buy(bench, *fields["lines"], shipping=None, **{name: fields[name] for name in fields if name != "lines"})
+    bench.run()
+    for _ in range(3):
+        look(bench, store)
+    assert lights(bench, store)[4:] == ["passed", "passed", "passed", "waiting"]
+    sent, held = values(stop(bench, store, "submission")), values(stop(bench, store, "action"))
+    assert sent["amount"] == held["amount"] == (worth, worth)
+    assert {name for name in held if name.startswith("item ")} or "discounts" in fields
