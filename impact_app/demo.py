@@ -138,6 +138,7 @@ def running_demo(
             )
         )
         network = stack.enter_context(running_network(_for_this_shop(setup or Setup(), shop)))
+        store.theme = shop.sales.theme
         admin = stack.enter_context(running_admin(store))
         environment = _environment(folder, taken, store, network, admin)
         config = read_config(environment)

@@ -79,4 +79,4 @@ def test_the_setup_keeps_what_app_bridge_tells(
     expect(frame.locator("#storefront")).to_contain_text(says)
     kept = admin.services.stores.get(admin.store.id)
     assert kept is not None
-    assert kept.installation["embed_on"] is is_on
+    assert kept.embed.is_on is is_on

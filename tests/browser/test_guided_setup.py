@@ -55,7 +55,7 @@ def world(tmp_path: Path) -> Iterator[World]:
                 secret=store.client_secret,
                 shop_domain=store.domain,
                 app_url=app,
-                embed_on=False,
+                theme=store.theme,
             )
         )
         program = Campaign(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from structlog.testing import capture_logs
 
 from impact_app.config import Config
@@ -343,11 +342,10 @@ def test_an_embed_that_is_switched_off_is_told_once_in_money_and_its_end_once(
     fill(bench, store, before)
     assert look(bench) == 0
 
-    editor = f"{admin.url}/{SHOP}/admin/themes/current/editor?activateAppId=client-id/{EMBED}"
-    assert requests.post(editor, data={"on": "on"}, timeout=5).ok
+    pretend.theme.switch(EMBED, is_on=True)
     assert capture.look(bench.turn) == 1
     assert look(bench) == 0
-    assert requests.post(editor, timeout=5).ok
+    pretend.theme.switch(EMBED, is_on=False)
     # It is looked at each hour.
     assert capture.look(bench.turn) == 0
     bench.clock.advance(hours=1)
@@ -370,7 +368,7 @@ def test_an_embed_that_is_switched_off_is_told_once_in_money_and_its_end_once(
     assert alert.money == "about 3 orders, 150.00 EUR"
     assert "6 orders, 300.00 EUR came without a click since." in alert.words
 
-    assert requests.post(editor, data={"on": "on"}, timeout=5).ok
+    pretend.theme.switch(EMBED, is_on=True)
     bench.clock.advance(hours=1)
     assert capture.look(bench.turn) == 1
     assert look(bench) == 2

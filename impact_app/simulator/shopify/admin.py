@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,6 @@ from .faults import Fault, Where
 from .faults import status as failing
 from .graph import Graph, Page, changed_pixel, connection, found_pixel, pixel, require, set_metafields
 from .store import Call, PretendStore
-from .themes import EDITOR
 from .tokens import Grant
 
 __all__ = ["RunningAdmin", "create_admin", "running_admin", "serve"]
@@ -94,12 +92,6 @@ def create_admin(store: PretendStore, *more: PretendStore) -> Flask:
     @app.post("/<shop>/admin/api/<version>/graphql.json")
     def graphql(version: str, shop: str | None) -> Response:
         return _answer(chosen(shop), "graphql", lambda here: _graphql(here, version))
-
-    @app.route("/admin/themes/current/editor", methods=["GET", "POST"], defaults={"shop": None})
-    @app.route("/<shop>/admin/themes/current/editor", methods=["GET", "POST"])
-    def theme_editor(shop: str | None) -> Response:
-        here = chosen(shop)
-        return _plain(failing(404)) if here is None else _theme_editor(here)
 
     @app.get("/_bulk/<shop>/<int:number>.jsonl")
     def bulk_file(shop: str, number: int) -> Response:
@@ -209,20 +201,6 @@ def _json_object() -> dict[str, Any]:
 
 def _parameters() -> Mapping[str, Any]:
     return request.form.to_dict() or _json_object()
-
-
-def _theme_editor(store: PretendStore) -> Response:
-    """The published theme's app embeds, with the switch of the one that the link names."""
-    block = request.args.get("activateAppId", "").rpartition("/")[2]
-    with store.lock:
-        if request.method == "POST":
-            store.theme.switch(block, is_on="on" in request.form)
-        # A link with `activateAppId` has the switch thrown already; what is left is to save.
-        is_on = request.method == "GET" or store.theme.blocks.get(block, False)
-    shown = {"theme": store.theme.name, "block": block, "checked": "checked" if is_on else ""}
-    return Response(
-        EDITOR.format(**{name: escape(text) for name, text in shown.items()}), mimetype="text/html"
-    )
 
 
 def _access_token(store: PretendStore) -> Response:

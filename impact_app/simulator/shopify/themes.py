@@ -1,4 +1,4 @@
-"""Themes of the pretend shop, as far as the app embed's switch goes, and the editor that throws it."""
+"""Themes of the pretend shop, as far as the app embed's switch goes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SETTINGS = "config/settings_data.json"
+EMBED = "click_capture"
 EXTENSION = "0197f3c1-5a7e-7d10-9a5e-2f0c1d4b6a88"
 
 _WARNING = """/*
@@ -53,10 +54,3 @@ class Theme:
         # Shopify escapes the slashes.
         told = json.dumps({"current": current, "presets": {"Default": {}}}, indent=2).replace("/", "\\/")
         return _WARNING + told
-
-
-EDITOR = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Theme editor</title>
-<h1>{theme}: App embeds</h1>
-<form method="post"><p><label><input type="checkbox" name="on" {checked}> {block}</label></p>
-<p><button>Save</button></p></form></html>"""

@@ -30,6 +30,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from ..shopify.themes import EMBED
 from .carts import Cart, CartError, CartLine, line_shown
 from .embed import ASSETS, BUILT, render_embed
 from .headless import headless
@@ -66,7 +67,7 @@ def create_storefront(shop: PretendShop, sales: Sales | None = None) -> Flask:
 
     @app.context_processor
     def show() -> dict[str, Any]:
-        target = embed.target if memory.embed_on else None
+        target = embed.target if memory.theme.blocks.get(EMBED) else None
         return {**shown, "embed_target": target, "elsewhere": _elsewhere(shop)}
 
     return app
@@ -218,10 +219,10 @@ def partner_link() -> Answer:
 @checkout.route("/admin/themes/current/editor", methods=["GET", "POST"])
 def theme_editor() -> Answer:
     """Where the merchant switches app embeds on and off; nothing counts before it is saved."""
-    saved = request.method == "POST"
+    theme, saved = _sales().theme, request.method == "POST"
     if saved:
-        _sales().embed_on = "embed" in request.form
-    return render_template("theme_editor.html", is_on=_sales().embed_on, saved=saved)
+        theme.switch(EMBED, is_on="embed" in request.form)
+    return render_template("theme_editor.html", is_on=theme.blocks.get(EMBED), saved=saved)
 
 
 @checkout.get("/checkout")

@@ -12,6 +12,7 @@ import requests
 from ..shopify.deliveries import post
 from ..shopify.orders import encode, order_body
 from ..shopify.specs import CustomerSpec, DiscountSpec, LineSpec, OrderSpec
+from ..shopify.themes import EMBED, Theme
 from .carts import Cart, CartLine
 from .shop import CURRENCY, SHIPPING, PretendShop
 
@@ -62,14 +63,14 @@ class Sales:
 
     `faults` are met by the next calls of `cart/update.js`, one each: "too_many" is answered 429, "bot_check"
     with a page of HTML, and "lost" as if done, while another script's older copy of the cart is kept.
-    `embed_on`: the app embed is switched on in the theme, as its editor says.
+    `theme` is the published one, whose editor switches the app embed.
     """
 
     carts: dict[str, Cart] = field(default_factory=dict)
     checkouts: dict[str, Checkout] = field(default_factory=dict)
     made: dict[str, Sale] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    embed_on: bool = True
+    theme: Theme = field(default_factory=lambda: Theme(blocks={EMBED: True}))
     lock: threading.Lock = field(default_factory=threading.Lock)
     till: threading.Lock = field(default_factory=threading.Lock)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from ..shopify.themes import Theme
 from .pages import create_storefront
 from .sales import Sales
 from .shop import PretendShop
@@ -42,7 +43,7 @@ def running_storefront(
     consent_required: bool = True,
     root: str = "/",
     in_theme_editor: bool = False,
-    embed_on: bool = True,
+    theme: Theme | None = None,
     embed_settings: Mapping[str, object] | None = None,
     app_metafields: Mapping[str, object] | None = None,
     app_url: str | None = None,
@@ -52,8 +53,8 @@ def running_storefront(
     """Run the storefront in a thread while the block lasts; port 0 takes a free one.
 
     Paid orders are posted to `webhook_url`, signed with `secret`, as from `shop_domain`. With an `app_url`
-    the web pixel is connected and tells that app; without one there is none. With `embed_on` off the app
-    embed waits to be switched on in the theme editor. The rest is as `PretendShop` says. Raises OSError when
+    the web pixel is connected and tells that app; without one there is none. `theme` is the
+    published one, by default with the app embed on. The rest is as `PretendShop` says. Raises OSError when
     the port is taken.
     """
     shop = PretendShop(
@@ -67,7 +68,7 @@ def running_storefront(
         app_metafields=app_metafields or {},
         pixel_settings={"app_url": app_url} if app_url else None,
     )
-    sales = Sales(embed_on=embed_on)
+    sales = Sales() if theme is None else Sales(theme=theme)
     server, shop = _server(host, port, shop, sales)
     # Asked every 20 ms whether to end, so that a test does not wait for its storefront to close.
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="storefront", daemon=True)
