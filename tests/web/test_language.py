@@ -269,11 +269,7 @@ class Shown(HTMLParser):
 ENGLISH = re.compile(r"\b(the|and|is|are|of|to|with|not|has|this|that|your|you|for|from|by)\b", re.IGNORECASE)
 
 #: What pages show word for word, as others wrote it.
-OF_OTHERS = (
-    "ItemSku1: is missing",
-    "0.01 EUR apart",
-    "not a click id",
-)
+OF_OTHERS = ("ItemSku1: is missing",)
 
 
 def english_in(html: str, german: dict[str, str]) -> list[str]:
@@ -319,6 +315,22 @@ def german_words() -> dict[str, str]:
     return {text: said for text, said in found.items() if text not in {"Status", "an"}}
 
 
+TOLD = "The platform's record of the visits before the order has it."
+SUMS = "The items come to 1.00 EUR as ordered; the store says 2.00 EUR."
+SAID = {
+    **EVIDENCE,
+    "carriers": [
+        {
+            **one,
+            "fault": "it came after the order was reported",
+            "told": TOLD,
+        }
+        for one in EVIDENCE["carriers"]
+    ],
+    "sums": {**EVIDENCE["sums"], "fault": SUMS},
+}
+
+
 def fill(services: Services, store: Store) -> None:
     """One of everything that pages show: each reason, each kind of call, alerts, messages, acts."""
     services.stores.save_settings(
@@ -339,13 +351,13 @@ def fill(services: Services, store: Store) -> None:
                 f"{900 + number}",
                 verdict=verdict,
                 reason=reason,
-                detail="Placed 91 days before.",
-                evidence=EVIDENCE,
+                detail=SUMS,
+                evidence=SAID,
                 carrier="stored_click" if number % 2 else "cart_attribute",
                 net_minor=123456,
                 snapshot=readable_snapshot(),
             )
-    told = {"evidence": EVIDENCE, "snapshot": readable_snapshot()}
+    told = {"detail": SUMS, "evidence": SAID, "snapshot": readable_snapshot()}
     order_id = add_order(services, store, "1", verdict="attention", reason="invalid_field", **told)
     for step_kind, state in (
         ("submit", "accepted"),
@@ -353,8 +365,11 @@ def fill(services: Services, store: Store) -> None:
         ("reverse", "gave_up"),
         ("restore", "pending"),
     ):
-        add_attempt(services, add_step(services, store, order_id, kind=step_kind, state=state))
-    add_delivery(services, store, order_key="1")
+        step_id = add_step(services, store, order_id, kind=step_kind, state=state)
+        add_attempt(services, step_id, detail="The answer is not the documented one.")
+        add_attempt(services, step_id)
+    failed = "The app failed on it (KeyError) and will try again; see its log."
+    add_delivery(services, store, order_key="1", detail=failed)
     with services.database.write() as connection:
         for act in Act:
             record_act(connection, store.id, act, "Ann", services.clock(), order_key="1")
