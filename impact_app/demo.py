@@ -38,8 +38,10 @@ from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
 from impact_app.simulator.shopify.deliveries import post
 from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, OrderSpec, encode, order_body
 from impact_app.simulator.shopify.store import PretendStore, Product
+from impact_app.simulator.shopify.themes import Theme
 from impact_app.simulator.storefront import RunningStorefront, running_storefront
 from impact_app.stores.shopify.install import SCOPES
+from impact_app.stores.shopify.storefront import EMBED
 from impact_app.wiring import Services
 
 SHOP = "impact-demo.myshopify.com"
@@ -127,7 +129,10 @@ def running_demo(
     """
     folder = Path(tempfile.mkdtemp(prefix="impact-demo-"))
     secret = secrets.token_hex(16)
-    store = PretendStore(domain=SHOP, client_secret=secret, same_organisation=True, scopes=scopes)
+    theme = Theme(blocks={EMBED: True})
+    store = PretendStore(
+        domain=SHOP, client_secret=secret, same_organisation=True, scopes=scopes, theme=theme
+    )
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         taken = free_port() if port is None or port_fault(port) else port
