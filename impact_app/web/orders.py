@@ -11,11 +11,12 @@ import structlog
 from flask import Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from impact_app.domain.reasons import EXPLANATIONS
+from impact_app.domain.reasons import EXPLANATIONS, Reason
 from impact_app.ledger.acts import Act
 from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.pipeline.by_hand import Refused
 from impact_app.web.access import LARGEST_ID, here, page_address, services
+from impact_app.web.arithmetic import items
 from impact_app.web.orders_filter import FilterForm, asked, plain
 from impact_app.web.pages import Notice, pages
 from impact_app.web.spreadsheet import spreadsheet
@@ -81,7 +82,7 @@ def orders() -> tuple[str, int]:
     page = render_template(
         "orders.html",
         visit=here(),
-        rows=found[:PAGE_SIZE],
+        rows=sorted(found[:PAGE_SIZE], key=lambda one: (one.placed_at, one.id), reverse=True),
         after=_after(found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
         counts=counts,
         all_orders=sum(counts.values()),
@@ -198,8 +199,26 @@ def _order(order_key: str, notice: Notice | None) -> str:
     file = _file_of(order_key)
     done = services().acts.of_order(here().store.id, order_key)
     return render_template(
-        "order.html", visit=here(), file=file, notice=notice, doings=DOINGS, events=timeline(file, done)
+        "order.html",
+        visit=here(),
+        file=file,
+        notice=notice,
+        doings={act: DOINGS[act] for act in _possible(file)},
+        items=items(file.evidence),
+        events=timeline(file, done),
     )
+
+
+def _possible(file: OrderFile) -> Iterator[str]:
+    """The acts that make sense for an order as it stands; what has changed meanwhile refuses them later."""
+    standing = [one for one in file.conversions if not one.reported.is_reversed]
+    yield Act.REPLAY
+    if standing and standing[0].part == 1 and not standing[0].changes and not standing[0].read_back.action_id:
+        yield Act.RESEND
+    if standing:
+        yield Act.TAKE_BACK
+    if not file.conversions and file.summary.reason is not Reason.IGNORED:
+        yield Act.IGNORE
 
 
 def _after(row: OrderSummary) -> str:

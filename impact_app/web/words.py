@@ -36,6 +36,13 @@ WORDS = {
     "gave_up": "Given up",
     "not_sent": "Not sent",
     "shadow": "Written down, not sent",
+    "delivery": "Message from the store",
+    "plan": "Planned",
+    "call": "Call to impact.com",
+    "answer": "Its answer",
+    "judged": "Judged",
+    "act": "By hand",
+    "resend": "Send again",
     "find": "Found when the store was asked; no delivery told of it",
     "read_back": "Read back",
     "take_back": "Take back",
@@ -51,9 +58,9 @@ SLUGS: tuple[str, ...] = (
     *(slug for kind in (Reason, Carrier, Outcome, Act) for slug in kind),
     *("submit", "modify", "reverse", "restore"),
     *("pending", "in_flight", "accepted", "rejected", "gave_up", "replaced", "parked"),
-    *("delivery", "call", "answer", "read_back", "act"),
+    *("delivery", "plan", "call", "answer", "read_back", "judged", "act"),
     *("approved", "reversed", "locked", "granted", "denied", "unknown"),
-    *("consent", "rules_version"),
+    "consent",
 )
 
 
@@ -78,6 +85,7 @@ def register_words(app: Flask) -> None:
     app.jinja_env.filters.update(minor=minor, day=day, decimal=decimal, words_within=words_within)
     app.jinja_env.filters.update(percent=percent)
     app.jinja_env.globals.update(VERDICTS=VERDICTS, KINDS=KINDS, REASONS=list(_order_reasons()))
+    app.jinja_env.globals["CARRIERS"] = [carrier.value for carrier in Carrier]
 
 
 def _order_reasons() -> Iterator[tuple[str, str]]:
@@ -194,7 +202,7 @@ def day(value: date) -> str:
 
 def percent(value: float) -> str:
     """A share from 0 to 1 as "66.7 %"."""
-    return f"{decimal(value * 100)} %"
+    return f"{decimal(value * 100)}\N{NO-BREAK SPACE}%"
 
 
 def figure(value: Decimal | str, currency: str) -> str:

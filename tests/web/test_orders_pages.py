@@ -41,10 +41,10 @@ EVIDENCE: dict[str, Any] = {
             "quantity": 2,
             "list_price": "28.00",
             "paid": "25.00",
-            "tax": "0.00",
-            "subtotal": "28.00",
-            "discount": "3.00",
-            "net": "25.00",
+            "tax": "3.99",
+            "subtotal": "23.53",
+            "discount": "2.52",
+            "net": "21.01",
             "counts": True,
         }
     ],
@@ -240,6 +240,30 @@ def test_pages_of_the_list_meet_every_order_once(
     assert seen == [f"k{n}" for n in reversed(range(total))]
 
 
+def test_the_list_begins_with_the_newest_whenever_an_order_came(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    for hours in (3, 1, 2, 30):
+        add_order(services, store, str(hours), placed_at=services.clock() - timedelta(hours=hours))
+    assert keys(shown(signed_in, store)) == ["1", "2", "3", "30"]
+
+
+def test_orders_that_arrive_meanwhile_move_no_page(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    for n in range(PAGE_SIZE + 5):
+        add_order(services, store, f"k{n}", placed_at=services.clock() - timedelta(days=1, minutes=-n))
+    first = shown(signed_in, store)
+    for n in range(10):
+        # one of them is told of late, and was placed on the day that is being read
+        placed = services.clock() - timedelta(days=n % 2)
+        add_order(services, store, f"new{n}", placed_at=placed)
+    older = shown(
+        signed_in, store, next(link[link.index("?") :] for link in first.links if "before=" in link)
+    )
+    assert keys(older) == [f"k{n}" for n in reversed(range(5))]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -296,14 +320,20 @@ def test_the_file_of_an_order_tells_everything(
         "click-1",
         "not a click id",
         "SUMMER, VIP (reported: SUMMER)",
-        "2 x Mug",
-        "28.00 - 3.00 discount = 25.00 EUR",
+        "No click in: Line item property, Web pixel or storefront, The customer's earlier click.",
+        "Consent: nothing was told of it",
+        # the price of one, the discount, what was paid; 25.00 / 1.19 would be 21.01 and 3.99 of tax
+        "Mug MUG 14.00 x 2 - 3.00 = 25.00 - 3.99 = 21.01 told as 23.53 - 2.52",
+        "Items that count, together: 21.01 EUR",
         "items 25.00 EUR, the store says 25.01 EUR",
         "0.01 EUR apart",
         "Consent",
         "marketing",
         "Rejected , invalid field, status 400, 0.4 s",
         "Uncertain , no answer, 0.4 s",
+        "Planned : Report 20 Nov 2026, 12:00 UTC Call to impact.com : Report",
+        "Its answer : Rejected (400)",
+        "Judged : Needs attention",
         "orders/paid",
         "The delivery was read and its order judged.",
         "POST /Advertisers/",
@@ -338,3 +368,43 @@ def test_an_order_that_is_not_there_is_a_404(signed_in: FlaskClient, store: Stor
     for method in ("GET", "HEAD"):
         path = f"/stores/{store.id}/orders/{key}"
         assert signed_in.open(path, method=method, headers=HTML).status_code == 404
+
+
+def test_what_was_given_back_and_what_the_rules_leave_out_can_be_followed(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    plain = {"title": "", "quantity": 3, "tax": "0", "discount": "0", "counts": True}
+    rows = [
+        # 3 x 33.00 = 99.00 were paid, and 10.00 given back without items
+        {
+            **plain,
+            "sku": "SPADE",
+            "list_price": "99.00",
+            "paid": "99.00",
+            "given_back": "10.00",
+            "net": "89.00",
+        },
+        {**plain, "sku": "CARD", "list_price": "75.00", "paid": "75.00", "given_back": "0", "net": "75.00"},
+    ]
+    rows[1]["counts"] = False
+    evidence = {"items": [{**row, "subtotal": row["net"]} for row in rows]}
+    add_order(services, store, "900", evidence=evidence, net_minor=8900)
+    text = page_of(signed_in.get(f"/stores/{store.id}/orders/900", headers=HTML)).text
+    assert "33.00 x 3 0.00 = 99.00 - 10.00 0.00 = 89.00" in text
+    assert "left out by the rules 25.00 x 3" in text
+    assert "together: 89.00 EUR" in text
+
+
+def test_an_order_offers_what_makes_sense_and_says_what_was_done(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    add_order(services, store, "900", reason="not_paid")
+    path = f"/stores/{store.id}/orders/900"
+    page = page_of(signed_in.get(path, headers=HTML))
+    assert [link for link in page.links if link.startswith(f"{path}/")] == [
+        f"{path}/replay",
+        f"{path}/ignore",
+    ]
+    done = page_of(signed_in.get(f"{path}?done=ignore", headers=HTML)).text
+    assert "The order is not reported." in done
+    assert signed_in.get(f"{path}?done=%3Cb%3E", headers=HTML).status_code == 200

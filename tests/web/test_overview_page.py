@@ -105,3 +105,22 @@ def test_no_cell_of_a_file_computes(signed_in: FlaskClient, services: Services, 
             assert f"'{name}" in cells
             assert name not in cells
         assert "49.99" in cells
+
+
+def test_the_table_of_days_counts_each_verdict_under_its_own_head(
+    signed_in: FlaskClient, services: Services, store: Store
+) -> None:
+    kinds = (
+        ("reported", "credited"),
+        ("withheld", "not_paid"),
+        ("waiting", "queued"),
+        ("attention", "refused"),
+    )
+    for times, (verdict, reason) in enumerate(kinds, start=1):
+        for number in range(times):
+            add_order(services, store, f"{verdict}-{number}", verdict=verdict, reason=reason)
+    text = page_of(signed_in.get(f"/stores/{store.id}/overview", headers=HTML)).text
+    assert (
+        "Day (UTC) Reported Waiting Not reported Needs attention 20 Nov 2026 1 3 2 4 19 Nov 2026 0 0 0 0"
+        in text
+    )
