@@ -405,7 +405,7 @@ def reconcile(since: datetime | None) -> None:
     """
     line = _line()
     with progress("Orders looked at") as bar:
-        reports = line.reconciler.run(since, told=lambda report: bar.at(report.seen, report.seen))
+        reports = line.reconciler.run(since, tell=lambda report: bar.at(report.seen, report.seen))
     line.wake.soon("deliver")
     for report in reports:
         click.echo("\n".join(_reconciled(report, line.alerts.open(report.store.id))))

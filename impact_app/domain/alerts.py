@@ -14,6 +14,7 @@ from enum import StrEnum
 from math import sqrt
 
 from impact_app.domain.attention import Held
+from impact_app.domain.balance import Balance
 from impact_app.domain.embed import Embed
 from impact_app.domain.money import of_minor
 from impact_app.domain.overview import Capture, Overview, Total
@@ -270,6 +271,20 @@ def embed(known: Embed, since: Total, capture: Capture, usual: Overview) -> Stan
     words += f" Usually {rate:.1%} of the orders carry one"
     words += f": about {told(missing)} are not credited." if clicks else "; those will not be credited."
     return Raised(Cause.EMBED, "", words, f"about {told(missing)}" if clicks else "")
+
+
+# The balance
+
+
+def balance(one: Balance, known: Total) -> Standing:
+    """Whether a day balances. What is missing is taken at the mean value of the orders that are `known`."""
+    day = one.day.isoformat()
+    if not one.remainder:
+        return Calm(Cause.BALANCE, day)
+    missing = abs(one.remainder)
+    mean = {currency: units * missing // known.orders for currency, units in known.money.items()}
+    words = f"On {day}: {counted(one.there)} at the store, {counted(one.here)} with a verdict here."
+    return Raised(Cause.BALANCE, day, words, f"about {told(Total(missing, mean))}")
 
 
 # Limits

@@ -56,9 +56,18 @@ class Watcher:
         """Look at every store, and queue what there is to tell; safe to repeat, and to run twice at once."""
         for store in self.stores.all():
             if store.state == "connected":
-                self._check(store)
-                self._tell(store)
-                self._digest(store)
+                self._look_at(store)
+
+    def _look_at(self, store: Store) -> None:
+        """A fault of one store keeps no other from its turn."""
+        try:
+            self._check(store)
+            self._tell(store)
+            self._digest(store)
+        except sa.exc.OperationalError:
+            raise
+        except Exception:
+            log.exception("store.not_watched", store=store.id)
 
     def announce(self) -> None:
         """Queue the messages about alerts that nobody was told of, whoever raised them."""

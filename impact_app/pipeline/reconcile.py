@@ -18,11 +18,11 @@ from datetime import UTC, date, datetime, time, timedelta
 import sqlalchemy as sa
 import structlog
 
-from impact_app.domain.alerts import Cause
+from impact_app.domain.alerts import Cause, Raised, balance, counted, told
 from impact_app.domain.balance import Balance, balances
 from impact_app.domain.drift import SETTLED_AFTER, Drift, as_held, drift
-from impact_app.domain.money import of_minor
 from impact_app.domain.orders import Order
+from impact_app.domain.overview import Total
 from impact_app.domain.reasons import Reason
 from impact_app.domain.verification import Action, Finding, windows
 from impact_app.ledger import acts, alerts, orders, reconciliation
@@ -116,15 +116,15 @@ class Reconciler:
         *,
         reach: timedelta = HOURLY,
         until: datetime | None = None,
-        told: Callable[[Report], None] = lambda _report: None,
+        tell: Callable[[Report], None] = lambda _report: None,
     ) -> list[Report]:
-        """Reconcile every connected store; `told` hears of progress.
+        """Reconcile every connected store; `tell` hears of progress.
 
         since   look at orders and actions from then on, instead of since last time and `reach` back
         until   when the time is over
         """
         return [
-            self._store(store, since, reach, until, told)
+            self._store(store, since, reach, until, tell)
             for store in self.stores.all()
             if store.state == "connected" and store.platform in self.platforms
         ]
@@ -135,11 +135,11 @@ class Reconciler:
         since: datetime | None,
         reach: timedelta,
         until: datetime | None,
-        told: Callable[[Report], None],
+        tell: Callable[[Report], None],
     ) -> Report:
         report, now = Report(store), self.clock()
         try:
-            self._take_in(report, since, now, until, told)
+            self._take_in(report, since, now, until, tell)
             if not report.is_unfinished:
                 self._balance(report, since or now - reach, now)
         except Unlisted as fault:
@@ -172,7 +172,7 @@ class Reconciler:
         since: datetime | None,
         now: datetime,
         until: datetime | None,
-        told: Callable[[Report], None],
+        tell: Callable[[Report], None],
     ) -> None:
         """Judge whatever changed since last time and was not told of."""
         store = report.store
@@ -182,7 +182,7 @@ class Reconciler:
         is_gapless = start <= reached
         for page in self.platforms[store.platform].changed(store, start, now):
             self._settle(report, page)
-            told(report)
+            tell(report)
             if page.greatest is not None and is_gapless:
                 self.reconciliations.reached(store.id, page.greatest)
             if until is not None and self.clock() >= until:
@@ -309,8 +309,8 @@ class Reconciler:
         left = self.reconciliations.drifted(report.store.id)
         with self.database.write() as connection:
             if left:
-                words = f"impact.com holds {len(left)} orders otherwise than they were reported."
-                alerts.raise_(connection, report.store.id, Cause.DRIFT, "", words, _money(left), now)
+                words = f"impact.com holds {counted(len(left))} otherwise than reported."
+                alerts.raise_(connection, report.store.id, Cause.DRIFT, "", words, told(_apart(left)), now)
             else:
                 alerts.over(connection, report.store.id, Cause.DRIFT, "", now)
 
@@ -325,24 +325,30 @@ class Reconciler:
         # Of the day it was connected, only what changed since then is known.
         whole = store.connected_at.astimezone(UTC).date() + timedelta(days=1)
         first = max(max(since, now - FURTHEST).astimezone(UTC).date(), whole)
-        days = [day for day in _days(first, now.date()) if day < now.date()]
+        told_of = self._days_told_of(store)
+        still = {day for day in told_of if day >= (now - FURTHEST).date()}
+        days = sorted(still | {day for day in _days(first, now.date()) if day < now.date()})
         there = {day: self._placed(store, day) for day in days}
         report.store_calls += len(days)
         self.reconciliations.count(store.id, there, now)
-        if not days:
-            return
-        report.balances = balances(self.overviews.of(store.id, days[0], days[-1]), there)
+        found = self.overviews.of(store.id, days[0], days[-1]) if days else None
+        report.balances = balances(found, there) if found else ()
         with self.database.write() as connection:
             for one in report.balances:
-                subject = one.day.isoformat()
-                if one.remainder:
-                    words = (
-                        f"On {subject} the store has {one.there} orders, and {one.here} have a verdict here."
-                    )
-                    money = f"{abs(one.remainder)} orders"
-                    alerts.raise_(connection, store.id, Cause.BALANCE, subject, words, money, now)
+                standing = balance(one, found.all if found else Total(0, {}))
+                if isinstance(standing, Raised):
+                    said = standing.subject, standing.words, standing.money
+                    alerts.raise_(connection, store.id, Cause.BALANCE, *said, now)
                 else:
-                    alerts.over(connection, store.id, Cause.BALANCE, subject, now)
+                    alerts.over(connection, store.id, Cause.BALANCE, one.day.isoformat(), now)
+            for day in told_of - still:
+                # The store tells of no older days, so nothing would ever end it.
+                alerts.over(connection, store.id, Cause.BALANCE, day.isoformat(), now)
+
+    def _days_told_of(self, store: Store) -> set[date]:
+        """The days whose balance is open, however long ago they were."""
+        lasting = alerts.Alerts(self.database).open(store.id)
+        return {date.fromisoformat(one.subject) for one in lasting if one.cause is Cause.BALANCE}
 
     def _placed(self, store: Store, day: date) -> int:
         start = datetime.combine(day, time(), UTC)
@@ -360,12 +366,11 @@ def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=at) for at in range((last - first).days + 1)]
 
 
-def _money(drifts: Sequence[Apart]) -> str:
-    """What is at stake, by currency."""
+def _apart(drifts: Sequence[Apart]) -> Total:
+    """What is at stake: so many orders, and by how much they are apart in each currency."""
     apart: dict[str, int] = {}
     for one in drifts:
         if one.ours.currency == one.theirs.currency:
             worth = one.ours - one.theirs
             apart[worth.currency] = apart.get(worth.currency, 0) + abs(worth.rounded().minor)
-    told = ", ".join(f"{of_minor(minor, one).text} {one}" for one, minor in sorted(apart.items()))
-    return f"{len(drifts)} orders, {told}" if told else f"{len(drifts)} orders"
+    return Total(len(drifts), dict(sorted(apart.items())))

@@ -99,8 +99,8 @@ PATTERNS: tuple[str, ...] = (
     "%(total)s wait.",
     "Nothing has arrived since %(moment)s UTC.",
     "Usually about %(total)s would have come.",
-    "impact.com holds %(number)s orders otherwise than they were reported.",
-    "On %(day)s the store has %(number)s orders, and %(number_here)s have a verdict here.",
+    "impact.com holds %(total)s otherwise than reported.",
+    "On %(day)s: %(total)s at the store, %(total_here)s with a verdict here.",
     # What is wrong with a rule; the page names it by its title.
     "“%(told)s” takes %(text)s or %(text_last)s, not %(text_given)s.",
     "“%(told)s” takes a whole number from %(number)s to %(number_most)s, not %(text)s.",

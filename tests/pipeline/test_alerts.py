@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from impact_app.config import Config
@@ -24,7 +25,10 @@ from impact_app.simulator.shopify.store import PretendStore
 from impact_app.stores.shopify.install import SCOPES
 from impact_app.stores.shopify.storefront import EMBED
 from impact_app.wiring import Services
+from tests.histories.wires import Killed, Switch
 from tests.line import OTHER_SHOP, SECRET, SHOP, Bench, Clock, both_databases
+from tests.pipeline.test_backfill import Past
+from tests.pipeline.test_reconcile import ready, reconciled
 from tests.recipients import Hook, Mailbox, mail_server, text_of, webhook
 
 ANN, BEN = "ann@shop.test", "ben@other.test"
@@ -404,6 +408,55 @@ def test_what_others_raise_is_told_and_what_ended_unheard_is_not(bench: Bench, m
 
 
 @both_databases
+def test_a_balance_that_does_not_close_is_told_in_money_and_its_end(
+    bench: Bench, admin: RunningAdmin, mailbox: Mailbox
+) -> None:
+    """Orders that the store counts and never told of; the reconciliation finds them, the look tells."""
+    past = Past(bench, admin)
+    ready(past)
+    store = bench.line.stores.find("shopify", SHOP)
+    assert store is not None
+    tell(bench, store, ANN)
+    bench.clock.advance(days=2)
+    past.sold("10.00", days_ago=1)
+    past.sold("30.00", days_ago=1)
+    for _ in range(2):
+        hidden = past.sold("5.00", days_ago=1)
+        hidden["updated_at"] = (bench.clock() - timedelta(days=40)).isoformat()
+        past.pretend.add_order(hidden)
+    reconciled(bench)
+    bench.run()
+    for _ in range(2):
+        reconciled(bench)
+    # Two clocks at once
+    with ThreadPoolExecutor(2) as threads:
+        for one in [threads.submit(bench.line.watcher.check) for _ in range(2)]:
+            one.result()
+    assert bench.line.messenger.drain(bench.turn) == 1
+    # two orders at the mean of 10.00 and 30.00
+    assert "(about 2 orders, 40.00 USD)" in text_of(mailbox.mails[0])
+    assert mailbox.subjects == [f"{SHOP}: The daily balance does not close"]
+    reconciled(bench, since=bench.clock() - timedelta(days=50))
+    assert look(bench) == 1
+    assert mailbox.subjects[1] == f"{SHOP}: over: The daily balance does not close"
+    assert look(bench) == 0
+
+
+@both_databases
+def test_a_store_that_fails_keeps_no_other_from_its_turn(bench: Bench, mailbox: Mailbox) -> None:
+    store, other = bench.connect(), bench.connect(OTHER_SHOP)
+    tell(bench, store, BEN)
+    tell(bench, other, ANN)
+    fill(bench, store, [bench.clock()], verdict="unheard of")
+    with bench.line.database.write() as connection:
+        alert_rows.raise_(connection, other.id, Cause.DRIFT, "", "Differs.", "", bench.clock())
+    with capture_logs() as logged:
+        assert look(bench) == 1
+    assert [entry["store"] for entry in logged if entry["event"] == "store.not_watched"] == [store.id]
+    assert [mail["To"] for mail in mailbox.mails] == [ANN]
+
+
+@both_databases
 def test_each_store_hears_of_itself_alone(bench: Bench, mailbox: Mailbox) -> None:
     store, other = bench.connect(), bench.connect(OTHER_SHOP)
     tell(bench, store, ANN)
@@ -429,6 +482,67 @@ def test_two_who_look_at_once_say_it_once(bench: Bench, mailbox: Mailbox) -> Non
         for sent in [threads.submit(bench.line.messenger.drain, bench.turn) for _ in range(4)]:
             sent.result()
     assert (bench.count(alerts), bench.count(messages), len(mailbox.mails)) == (1, 1, 1)
+
+
+def killed(config: Config, clock: Clock, at: int) -> bool:
+    """A look by a process of its own that is killed at this statement or commit; False: it came through."""
+    switch, line = Switch(), Services(config, clock)
+
+    def tick(*_: object) -> None:
+        switch.tick()
+
+    for event in ("before_cursor_execute", "commit"):
+        sa.event.listen(line.database.engine, event, tick)
+    switch.arm(at)
+    try:
+        line.watcher.check()
+        line.messenger.drain(clock() + timedelta(seconds=30))
+    except Killed:
+        return True
+    finally:
+        switch.revive()
+        line.database.close()
+    return False
+
+
+@both_databases
+def test_whoever_looks_may_be_killed_anywhere_and_each_thing_is_said_once(
+    bench: Bench, mailbox: Mailbox, config: Config
+) -> None:
+    """Between finding out, writing it down, queueing the message, sending it and settling that."""
+    store = bench.connect()
+    tell(bench, store, ANN)
+    bench.network.faults.script("400")
+    body = bench.pay()
+    bench.run()
+    held = bench.rows(orders)[0]
+
+    def heard() -> list[str]:
+        """What somebody has read; the same message twice counts once."""
+        bench.line.watcher.check()
+        bench.clock.advance(seconds=LEASE.total_seconds())
+        bench.line.messenger.drain(bench.turn)
+        read = {mail["Message-ID"]: mail["Subject"].strip() for mail in mailbox.mails}
+        mailbox.mails.clear()
+        return list(read.values())
+
+    about, at = f"{SHOP}: Orders need attention", 0
+    while killed(config, bench.clock, at):
+        assert heard() == [about]
+        # It is over, and somebody is killed over that, too.
+        repaired = {"verdict": "reported", "reason": "accepted"}
+        with bench.line.database.write() as connection:
+            connection.execute(orders.update().values(**repaired))
+        bench.line.watcher.check()
+        bench.clock.advance(hours=1)
+        killed(config, bench.clock, at)
+        assert heard() == [f"{SHOP}: over: Orders need attention"]
+        with bench.line.database.write() as connection:
+            connection.execute(orders.update().values(verdict=held.verdict, reason=held.reason))
+        at += 1
+    assert at > 20
+    assert heard() == [about]
+    assert bench.verdict(body) == ("attention", "invalid_field")
 
 
 @both_databases

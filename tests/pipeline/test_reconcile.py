@@ -204,7 +204,7 @@ def test_an_amount_changed_at_impact_is_set_right_once_and_then_left_to_a_person
     assert bench.booked(body) == [Decimal(70)]
     (alert,) = bench.rows(alerts, alerts.c.cause == "drift")
     # 100.00 - 70.00
-    assert (alert.money, alert.over_at) == ("1 orders, 30.00 USD", None)
+    assert (alert.money, alert.over_at) == ("1 order, 30.00 USD", None)
 
 
 def test_what_needs_a_person_is_told_of_until_it_is_put_right(past: Past) -> None:  # noqa: F811
@@ -221,7 +221,7 @@ def test_what_needs_a_person_is_told_of_until_it_is_put_right(past: Past) -> Non
     assert reconciled(bench).drifts == []
     (alert,) = bench.rows(alerts, alerts.c.cause == "drift")
     # 100.00 - 0.00
-    assert (alert.money, alert.over_at) == ("1 orders, 100.00 USD", None)
+    assert (alert.money, alert.over_at) == ("1 order, 100.00 USD", None)
 
     action.reversed = False
     for item in action.items:
@@ -384,7 +384,11 @@ def test_a_day_balances_and_a_remainder_is_an_alert(past: Past) -> None:  # noqa
     past.pretend.add_order(hidden)
     reconciled(bench)
     (alert,) = bench.rows(alerts)
-    assert (alert.cause, alert.subject, alert.money) == ("balance_open", balance.day.isoformat(), "1 orders")
+    # one order, at the mean of 10.00, 20.00 and 30.00
+    assert (alert.cause, alert.money) == ("balance_open", "about 1 order, 20.00 USD")
+    day = balance.day.isoformat()
+    assert alert.subject == day
+    assert alert.words == f"On {day}: 4 orders at the store, 3 orders with a verdict here."
     reconciled(bench, since=bench.clock() - timedelta(days=50))
     (alert,) = bench.rows(alerts)
     assert alert.over_at is not None
