@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 
 from impact_app import create_app
 from impact_app.config import read_config
+from impact_app.domain.programs import AccountCheck, Told
 from impact_app.ledger.tables import orders
 from impact_app.wiring import Services
 from tests.servers import make_database, postgres_server
@@ -38,6 +39,7 @@ PAGES = {
     "search": "orders?search=1050000",
     "order": "orders/550000",
     "overview": "overview",
+    "setup": "setup",
 }
 
 
@@ -72,6 +74,10 @@ def _filled(folder: Path, url: str) -> Iterator[FlaskClient]:
     line.stores.save_settings(
         store.id, account_sid="IRbench", auth_token="t", campaign_id="1", event_type_id="2", rules={}
     )
+    known = line.stores.get(store.id)
+    assert known is not None
+    # Told just now, so that no page has impact.com asked.
+    line.setups.save(known, Told("IRbench", "1", now, AccountCheck("works", "")))
     for first in range(0, ORDERS, 5_000):
         with line.database.write() as connection:
             connection.execute(sa.insert(orders), [_row(store.id, first + at, now) for at in range(5_000)])

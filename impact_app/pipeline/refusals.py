@@ -18,18 +18,19 @@ log = structlog.get_logger()
 
 _KEY = "impact:refused"
 _KEPT_SECONDS = 24 * 3600
-_MOST = 10_000
+MOST = 10_000
 
 #: After a fault Redis is left alone for so long: a webhook's answer must not wait for it each time.
 _REST_SECONDS = 30.0
 
 
 class Refusals:
-    """Without Redis nothing is known of them."""
+    """Remembers them for at most `most` names. Without Redis nothing is known of them."""
 
-    def __init__(self, connection: redis.Redis, clock: Callable[[], datetime]) -> None:
+    def __init__(self, connection: redis.Redis, clock: Callable[[], datetime], most: int = MOST) -> None:
         self._redis = connection
         self._clock = clock
+        self._most = most
         self._rests_until = 0.0
 
     def note(self, platform: str, domain: str) -> None:
@@ -38,7 +39,7 @@ class Refusals:
             return
         name = _name(platform, domain)
         try:
-            if self._redis.hexists(_KEY, name) or self._redis.hlen(_KEY) < _MOST:
+            if self._redis.hexists(_KEY, name) or self._redis.hlen(_KEY) < self._most:
                 self._redis.hset(_KEY, name, str(self._clock().timestamp()))
                 self._redis.expire(_KEY, _KEPT_SECONDS)
         except redis.RedisError as fault:

@@ -130,6 +130,18 @@ def test_without_the_scopes_the_script_is_set_up_and_the_page_can_say_why_there_
     assert "write_pixels" in (shop.store.capture_fault or "")
 
 
+def test_what_the_app_may_do_is_learned_where_nobody_told(shop: Shop) -> None:
+    shop.connect()
+    told = shop.store.scopes
+    assert told
+    shop.set_up()
+    assert shop.store.scopes == told
+    with shop.bench.line.database.write() as connection:
+        connection.execute(stores.update().values(scopes="", capture_due_at=shop.bench.clock()))
+    assert shop.set_up() == 1
+    assert set(shop.store.scopes.split(",")) == set(SCOPES)
+
+
 def test_a_pixel_that_is_there_already_is_taken_over(shop: Shop) -> None:
     shop.pretend.pixel_settings = "{}"
     shop.connect()
