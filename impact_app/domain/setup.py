@@ -254,8 +254,8 @@ FINDINGS: Mapping[Finding, Meaning] = {
     ),
     Finding.SCOPE_WANTED: Meaning(
         _WARN,
-        "The app lacks the permission %(scopes)s. Orders are reported all the same; product types or the web "
-        "pixel are missing.",
+        "The app lacks the permission %(scopes)s. Orders are reported all the same, with less known of "
+        "products, the theme or the web pixel.",
         "Open the app in your shop's admin and agree to what it asks for.",
         "merchant",
         Link.OPEN_APP,
@@ -533,8 +533,8 @@ FINDINGS: Mapping[Finding, Meaning] = {
     ),
     Finding.EMBED_UNKNOWN: Meaning(
         _WAIT,
-        "Whether the app embed is on, only Shopify's admin tells; a new theme begins with it off.",
-        "Switch the embed on in the theme editor and save. Then open this page in Shopify's admin once.",
+        "Whether the app embed is on is not known yet; a new theme begins with it off.",
+        "Switch the embed on in the theme editor and save. Then press Check again, in Shopify's admin.",
         "merchant",
         Link.THEME_EDITOR,
     ),

@@ -228,10 +228,10 @@ class Stores:
             connection.execute(sa.update(stores).where(stores.c.id == store_id).values(**values))
 
     def capture_soon(self, store_id: int) -> None:
-        """Have the storefront looked at again."""
+        """Have the storefront looked at again, its theme included."""
         mine = sa.update(stores).where(stores.c.id == store_id, stores.c.state == "connected")
         with self._database.write() as connection:
-            connection.execute(mine.values(**_CAPTURE_DUE))
+            connection.execute(mine.values(embed_looked_at=None, **_CAPTURE_DUE))
 
     def needs_reauthorization(self, store_id: int, reason: str) -> None:
         """Remember that only a person can renew this store's token, and why."""

@@ -182,6 +182,7 @@ def test_check_again_asks_at_once_and_has_the_storefront_looked_at(
     assert "Checked just now." in page.text
     assert asked(network) > before
     assert services.stores.next_capture("shopify") < clock()  # type: ignore[operator]
+    assert services.stores.has_look_due("shopify", clock(), timedelta(hours=1))
 
 
 def test_nothing_is_asked_for_a_store_without_an_account(
