@@ -209,8 +209,8 @@ def german(app: Flask) -> Iterator[None]:
             "Seit 1. Nov. 2026, 12:00 UTC ist nichts eingetroffen. Üblich wären etwa 2 Bestellungen gewesen.",
         ),
         (
-            "impact.com holds 3 orders otherwise than they were reported. (3 orders, 9.50 EUR)",
-            "impact.com führt 3 Bestellungen anders, als sie gemeldet wurden. (3 Bestellungen, 9,50 EUR)",
+            "impact.com holds 3 orders otherwise than reported. (3 orders, 9.50 EUR)",
+            "impact.com führt 3 Bestellungen anders als gemeldet. (3 Bestellungen, 9,50 EUR)",
         ),
         (
             "“Text field for all promo codes” takes a whole number from 1 to 50, not '0'.",
