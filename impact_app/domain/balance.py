@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from enum import StrEnum
 
-from impact_app.domain.overview import Overview
+from impact_app.domain.overview import Count, Overview
 from impact_app.domain.reasons import Reason, Verdict
 
 
@@ -54,13 +55,75 @@ class Balance:
         )
 
 
+class Closing(StrEnum):
+    """Whether a day's balance closes, as far as that can be known."""
+
+    RUNNING = "running"
+    UNCOUNTED = "uncounted"
+    CLOSES = "closes"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One day of the balance sheet: paid = reported + withheld + waiting + attention + difference.
+
+    money       what the paid orders known here are worth, by currency in its smallest unit
+    difference  paid orders without a verdict here; None where the store's number of the day is not known
+    """
+
+    day: date
+    paid: int
+    money: Mapping[str, int]
+    verdicts: Mapping[Verdict, int]
+    difference: int | None
+    closing: Closing
+
+
 def balances(overview: Overview, there: Mapping[date, int]) -> Sequence[Balance]:
     """The balance of each day of `there`, the oldest first."""
-    return [_balance(overview, day, orders) for day, orders in sorted(there.items())]
+    by_day = _by_day(overview)
+    return [_balance(by_day.get(day, ()), day, orders) for day, orders in sorted(there.items())]
 
 
-def _balance(overview: Overview, day: date, there: int) -> Balance:
-    counts = [one for one in overview.counts if one.day == day]
+def sheet(overview: Overview, there: Mapping[date, int], today: date) -> Sequence[Line]:
+    """Every day of the span, the oldest first; `there` is what the store counted of the days it was asked."""
+    by_day = _by_day(overview)
+    span = (overview.last - overview.first).days + 1
+    days = (overview.first + timedelta(days=at) for at in range(span))
+    return [_line(by_day.get(day, ()), day, there.get(day), today) for day in days]
+
+
+def _line(counts: Sequence[Count], day: date, there: int | None, today: date) -> Line:
+    counted = None if day >= today else there
+    here = _balance(counts, day, 0)
+    known = _balance(counts, day, here.here if counted is None else counted)
+    withheld = known.verdicts[Verdict.WITHHELD] - known.not_paid
+    closing = Closing.RUNNING if day >= today else Closing.UNCOUNTED
+    if counted is not None:
+        closing = Closing.OPEN if known.remainder else Closing.CLOSES
+    money: dict[str, int] = {}
+    for one in counts:
+        if one.reason is not Reason.NOT_PAID:
+            money[one.currency] = money.get(one.currency, 0) + one.net_minor
+    return Line(
+        day=day,
+        paid=known.paid,
+        money=dict(sorted(money.items())),
+        verdicts={**known.verdicts, Verdict.WITHHELD: withheld},
+        difference=None if counted is None else known.remainder,
+        closing=closing,
+    )
+
+
+def _by_day(overview: Overview) -> Mapping[date, Sequence[Count]]:
+    found: dict[date, list[Count]] = {}
+    for one in overview.counts:
+        found.setdefault(one.day, []).append(one)
+    return found
+
+
+def _balance(counts: Sequence[Count], day: date, there: int) -> Balance:
     verdicts = {verdict: sum(one.orders for one in counts if one.verdict is verdict) for verdict in Verdict}
     withheld: dict[Reason, int] = {}
     for one in counts:

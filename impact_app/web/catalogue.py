@@ -35,6 +35,7 @@ from impact_app.web.errors import SENTENCES, TITLES
 from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
 from impact_app.web.orders_filter import FAULTS, REVERSED
+from impact_app.web.overview import CLOSINGS
 from impact_app.web.pages import NAVIGATION
 from impact_app.web.rules import NOT_RESTORED, OVERTAKEN
 from impact_app.web.rules_form import GROUPS
@@ -107,7 +108,7 @@ def _of_tables() -> Iterator[tuple[str, str]]:
     yield from (("trial", text) for text in of_trials)
     yield from (("rules", text) for text in (OVERTAKEN, NOT_RESTORED))
     yield "orders", ACTED_ON
-    for table in (VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
+    for table in (CLOSINGS, VERDICTS, ACTORS, WORDS, KINDS, DIGESTS, LIGHTS, LINKS):
         yield from (("words", text) for text in table.values())
     yield from (("words", in_english(slug)) for slug in SLUGS)
     yield from (("sentences", pattern) for pattern in PATTERNS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from flask import Response, abort, render_template, request
 from flask_babel import gettext
 
+from impact_app.domain.balance import Closing, Line, sheet
 from impact_app.domain.money import of_minor
 from impact_app.domain.overview import Overview, Total
 from impact_app.domain.reasons import Verdict
@@ -23,6 +24,13 @@ from impact_app.web.words import words
 SPAN = 30
 
 Row = tuple[str | int, ...]
+
+CLOSINGS = {
+    Closing.CLOSES: "yes",
+    Closing.OPEN: "no",
+    Closing.RUNNING: "still running",
+    Closing.UNCOUNTED: "not counted",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ def overview() -> str:
         today=found.verdicts(last),
         month=found.verdicts(),
         columns=columns(found),
+        sheet=_sheet(found),
+        CLOSINGS=CLOSINGS,
         withheld=bars(
             (reason.value, words(reason), total) for reason, total in found.reasons(Verdict.WITHHELD)
         ),
@@ -77,6 +87,11 @@ def overview_csv() -> Response:
     header, rows = _TABLES[what]
     name = f"{what}-{services().clock().date()}.csv"
     return spreadsheet(name, header, list(rows(*_span())))
+
+
+def _sheet(found: Overview) -> Sequence[Line]:
+    there = services().reconciliations.counted(here().store.id, found.first, found.last)
+    return sheet(found, there, services().clock().date())
 
 
 def _span() -> tuple[date, date]:
@@ -135,6 +150,16 @@ def _days(first: date, last: date) -> Iterator[Row]:
         )
 
 
+def _balance(first: date, last: date) -> Iterator[Row]:
+    """A row for each day and currency; a day without money has one without a currency."""
+    for one in _sheet(services().overviews.of(here().store.id, first, last)):
+        counts = (one.verdicts[verdict] for verdict in Verdict)
+        difference = "" if one.difference is None else one.difference
+        day = (one.day.isoformat(), one.paid, *counts, difference, one.closing.value)
+        for currency, minor in one.money.items() or [("", 0)]:
+            yield *day, f"{of_minor(minor, currency).amount:f}" if currency else "", currency
+
+
 def _shares(found: Iterable[Share]) -> Iterator[Row]:
     for one in found:
         yield one.name, one.orders, f"{of_minor(one.net_minor, one.currency).amount:f}", one.currency
@@ -154,8 +179,10 @@ def _waits(_first: date, _last: date) -> Iterator[Row]:
 
 
 _MONEY = ("orders", "net", "currency")
+_CLOSING = ("difference", "closes", "paid_net", "currency")
 _TABLES: dict[str, tuple[Row, Callable[[date, date], Iterator[Row]]]] = {
     "days": (("day", "verdict", "reason", "carrier", *_MONEY), _days),
+    "balance": (("day", "paid", *(verdict.value for verdict in Verdict), *_CLOSING), _balance),
     "partners": (("partner", *_MONEY), _partners),
     "codes": (("promo_code", *_MONEY), _codes),
     "waits": (("accepted_after", "orders"), _waits),

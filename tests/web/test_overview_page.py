@@ -124,3 +124,43 @@ def test_the_table_of_days_counts_each_verdict_under_its_own_head(
         "Day (UTC) Reported Waiting Not reported Needs attention 20 Nov 2026 1 3 2 4 19 Nov 2026 0 0 0 0"
         in text
     )
+
+
+def test_each_days_balance_is_shown_and_closes_or_does_not(
+    signed_in: FlaskClient, services: Services, store: Store, other: Store
+) -> None:
+    """Paid = reported + not reported + waiting + attention + difference; today is still running."""
+    now = services.clock()
+    days = [now - timedelta(days=ago) for ago in range(4)]
+    verdicts = (
+        ("reported", "credited"),
+        ("withheld", "no_click_or_code"),
+        ("waiting", "server_error"),
+        ("attention", "invalid_field"),
+        ("withheld", "not_paid"),
+    )
+    for at, (verdict, reason) in enumerate(verdicts * 2):
+        day = days[1 + at // len(verdicts)]
+        known = {"verdict": verdict, "reason": reason, "placed_at": day, "placed_on": day.date()}
+        add_order(services, store, f"A{at}", net_minor=1000 * (at + 1), **known)
+    add_order(services, store, "T", net_minor=500, placed_at=now, placed_on=now.date())
+    # Yesterday five of five, the day before seven that the store has against five; of today nobody is asked.
+    services.reconciliations.count(store.id, {days[0].date(): 9, days[1].date(): 5, days[2].date(): 7}, now)
+    services.reconciliations.count(other.id, {days[1].date(): 99}, now)
+
+    rows = table(signed_in, store, "balance")
+    assert len(rows) == 30
+    # 10.00 + 20.00 + 30.00 + 40.00 paid yesterday; 60.00 + 70.00 + 80.00 + 90.00 the day before
+    assert [row[1:] for row in reversed(rows[-4:])] == [
+        ["1", "0", "1", "0", "0", "", "running", "5.00", "EUR"],
+        ["4", "1", "1", "1", "1", "0", "closes", "100.00", "EUR"],
+        ["6", "1", "1", "1", "1", "2", "open", "300.00", "EUR"],
+        ["0", "0", "0", "0", "0", "", "uncounted", "", ""],
+    ]
+    page = page_of(signed_in.get(f"/stores/{store.id}/overview", headers=HTML)).text
+    for words in ("1 day does not close.", "4 100.00 EUR 1 1 1 1 0 yes", "6 300.00 EUR 1 1 1 1 2 no"):
+        assert words in page, words
+    assert "99" not in page
+    services.reconciliations.count(store.id, {days[2].date(): 5}, now)
+    page = page_of(signed_in.get(f"/stores/{store.id}/overview", headers=HTML)).text
+    assert "All 2 days that were counted close." in page
