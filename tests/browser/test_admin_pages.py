@@ -181,7 +181,8 @@ def test_a_merchant_without_script_sets_up_and_reads_an_order(
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="1001").click()
     expect(page.get_by_role("heading", name="Order 1001")).to_be_visible()
-    expect(page.get_by_text("The order carries neither a click nor a promo code.")).to_be_visible()
+    verdict = page.get_by_role("region", name="Verdict")
+    expect(verdict.get_by_text("The order carries neither a click nor a promo code.")).to_be_visible()
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Admin password")).to_be_visible()

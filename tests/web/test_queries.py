@@ -65,3 +65,28 @@ def test_a_first_visit_loads_little(signed_in: FlaskClient, store: Store) -> Non
     sizes = [len(gzip.compress(page)), *(len(gzip.compress(signed_in.get(one).get_data())) for one in parts)]
     assert len(parts) >= 3
     assert sum(sizes) < 60_000
+
+
+def test_the_overview_keeps_to_indexes_where_all_orders_have_one_verdict(
+    signed_in: FlaskClient, store: Store, services: Services
+) -> None:
+    for number in range(300):
+        add_order(services, store, str(number))
+    with services.database.write() as connection:
+        connection.exec_driver_sql("ANALYZE")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if "FROM orders" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(services.database.engine, "before_cursor_execute", note)
+    try:
+        signed_in.get(f"/stores/{store.id}/overview", headers=HTML)
+    finally:
+        event.remove(services.database.engine, "before_cursor_execute", note)
+    assert len(asked) >= 4
+    with services.database.read() as connection:
+        for statement, parameters in asked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            assert [row[3] for row in plan if row[3].startswith("SCAN orders")] == [], statement
