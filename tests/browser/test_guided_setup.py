@@ -191,8 +191,11 @@ def test_from_an_installation_to_a_test_order_that_is_booked_and_taken_back(
     hand.click(editor.get_by_role("button", name="Save"))
     expect(editor.get_by_role("status")).to_have_text("Saved.")
 
-    # The test order: a link, a purchase, and every stop seen to pass.
     page.bring_to_front()
+    hand.click(page.get_by_role("button", name="Check again"))
+    expect(page.get_by_role("status")).to_have_text("Checked just now.")
+
+    # The test order: a link, a purchase, and every stop seen to pass.
     last = opened(hand, page, "test_order")
     trial = page
     hand.click(last.get_by_role("link", name="Make a test order"))
@@ -227,7 +230,7 @@ def test_from_an_installation_to_a_test_order_that_is_booked_and_taken_back(
 
     hand.click(trial.get_by_role("link", name="Setup").first)
     expect(step(page, "test_order").locator(".badge").first).to_have_text("Done")
-    # The web pixel is connected by the worker, which takes a minute or two.
+    # The worker connects the web pixel and looks at the theme, which takes a minute or two.
     until(lambda: all_done(page), lambda: page.locator(".steps").inner_text(), 2 * PATIENCE / 1000)
     assert faults == []
     told = {"clicks": hand.clicked, "fields": hand.filled}

@@ -19,7 +19,7 @@ from impact_app.ledger.tables import conversions, lookups, stores, trials
 from impact_app.ledger.verification import Checks
 from impact_app.pipeline.trial import Followed
 from impact_app.simulator.network import Setup, fault
-from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, refund
+from impact_app.simulator.shopify.orders import DiscountSpec, LineSpec, cancel, refund
 from tests.line import OTHER_SHOP, Bench, both_databases
 
 #: impact.com knows no click but its own.
@@ -507,3 +507,28 @@ def test_whatever_is_bought_what_arrived_is_what_was_expected(
     sent, held = values(stop(bench, store, "submission")), values(stop(bench, store, "action"))
     assert sent["amount"] == held["amount"] == (worth, worth)
     assert {name for name in held if name.startswith("item ")} or "discounts" in fields
+
+
+def test_in_shadow_mode_nothing_is_sent_and_that_is_said(bench: Bench) -> None:
+    store = bench.connect(mode="shadow")
+    begin(bench, store)
+    bench.clock.advance(minutes=1)
+    body = buy(bench)
+    bench.run()
+    assert bench.steps_of(body) == [("submit", "shadow")]
+    assert lights(bench, store)[3:] == ["passed", "failed", "waiting", "waiting", "waiting"]
+    assert stop(bench, store, "plan").said[0] == EXPLANATIONS[Reason.SHADOW].happened
+
+
+def test_a_call_that_was_replaced_is_none(bench: Bench) -> None:
+    store = bench.connect()
+    begin(bench, store)
+    bench.clock.advance(minutes=1)
+    bench.network.faults.script("400")
+    body = buy(bench)
+    bench.run()
+    bench.deliver_body("orders/cancelled", cancel(body))
+    bench.run()
+    assert bench.steps_of(body) == [("submit", "replaced")]
+    assert lights(bench, store)[4:6] == ["failed", "waiting"]
+    assert stop(bench, store, "plan").said[0] == EXPLANATIONS[Reason.CANCELLED_BEFORE_REPORT].happened
