@@ -311,7 +311,7 @@ def framed(admin: Admin, open_context: Callable[..., BrowserContext]) -> Callabl
         src = f"{admin.url}/shopify/?{launch_query(admin.pretend)}".replace("&", "&amp;")
 
         def bridge(route: Route) -> None:
-            script = APP_BRIDGE.replace("{token}", id_token(admin.pretend))
+            script = OF_THE_ADMIN + APP_BRIDGE.replace("{token}", id_token(admin.pretend))
             route.fulfill(content_type="text/javascript", body=script)
 
         context.route(
@@ -353,6 +353,93 @@ def test_inside_shopify_the_page_works_without_cookies_and_renews_its_proof(
     assert re.search(r"/shopify/orders\?.*id_token=", frame.url)
     assert opened.page.context.cookies() == []
     assert opened.said == []
+
+
+#: As App Bridge takes them: a menu outside the frame, and a save bar of forms that ask for one.
+#: Source: shopify.dev, App Bridge web components "App nav" and "Save bar", seen 2026-11.
+OF_THE_ADMIN = """
+window.pretendAdmin = {
+  menu: () => [...document.querySelectorAll("s-app-nav > s-link")]
+    .map(link => ({title: link.textContent, href: link.getAttribute("href"), rel: link.getAttribute("rel")})),
+  changed: null,
+  save: () => window.pretendAdmin.changed.requestSubmit(),
+  discard: () => { window.pretendAdmin.changed.reset(); window.pretendAdmin.changed = null; },
+};
+document.addEventListener("input", ({target}) => {
+  if (target.form && target.form.matches("[data-save-bar]")) window.pretendAdmin.changed = target.form;
+});
+"""
+
+
+def spoken(opened: Framed) -> list[str]:
+    """What the browser complained of. Chromium would like a box for a user name beside the token."""
+    return [text for text in opened.said if not text.startswith("[DOM]")]
+
+
+def test_the_admins_menu_leads_to_every_page_whenever_it_is_clicked(
+    admin: Admin, framed: Callable[[str], Framed]
+) -> None:
+    opened = framed("admin.shopify.com")
+    expect(opened.app.get_by_role("heading", name="Setup", exact=True)).to_be_visible()
+    frame = opened.page.frame("app")
+    assert frame is not None
+    menu = frame.evaluate("pretendAdmin.menu()")
+    assert [(one["title"], one["rel"]) for one in menu][:2] == [("Setup", "home"), ("Overview", None)]
+    assert len(menu) == 7
+    assert not [one for one in menu if "ticket=" in one["href"]]
+    # No ticket lives so long, and the menu is as old as the first page.
+    admin.clock.pass_by(hours=3)
+    for one in menu:
+        frame.goto(admin.url + one["href"])
+        expect(opened.app.get_by_role("heading", level=1)).to_have_text(one["title"])
+        assert "id_token=" in frame.url
+    assert opened.page.context.cookies() == []
+    assert spoken(opened) == []
+
+
+def test_the_admins_save_bar_saves_and_discards(admin: Admin, framed: Callable[[str], Framed]) -> None:
+    opened = framed("admin.shopify.com")
+    app = opened.app
+    app.get_by_role("link", name="Rules", exact=True).click()
+    app.get_by_text("Clicks and promo codes").click()
+    field = app.get_by_label("Text field for all promo codes")
+    before = field.input_value()
+    field.fill("20")
+    frame = opened.page.frame("app")
+    assert frame is not None
+    frame.evaluate("pretendAdmin.discard()")
+    expect(field).to_have_value(before)
+    field.fill("20")
+    frame.evaluate("pretendAdmin.save()")
+    expect(app.get_by_role("status")).to_contain_text("Saved.")
+    kept = admin.services.stores.get(admin.store.id)
+    assert kept is not None
+    assert kept.rules == {"codes_field": "20"}
+    app.get_by_role("link", name="Settings", exact=True).click()
+    fill_account(app)
+    frame.evaluate("pretendAdmin.save()")
+    expect(app.get_by_role("status")).to_contain_text("Saved. impact.com accepts these credentials.")
+    app.get_by_role("link", name="Alerts", exact=True).click()
+    app.get_by_label("E-mail addresses").fill("ann@shop.test")
+    frame.evaluate("pretendAdmin.save()")
+    expect(app.get_by_role("status")).to_contain_text("Saved.")
+    assert spoken(opened) == []
+
+
+def test_without_the_cdn_the_pages_work_in_the_frame(admin: Admin, framed: Callable[[str], Framed]) -> None:
+    opened = framed("admin.shopify.com")
+    opened.page.context.unroute("https://cdn.shopify.com/**")
+    opened.page.context.route("https://cdn.shopify.com/**", lambda route: route.abort())
+    app = opened.app
+    app.get_by_role("link", name="Settings", exact=True).click()
+    frame = opened.page.frame("app")
+    assert frame is not None
+    fill_account(app)
+    assert frame.evaluate("typeof pretendAdmin") == "undefined"
+    save(app)
+    expect(app.get_by_role("status")).to_contain_text("Saved. impact.com accepts these credentials.")
+    app.get_by_role("link", name="Overview", exact=True).click()
+    expect(app.get_by_role("heading", name="Overview", exact=True)).to_be_visible()
 
 
 def test_nobody_else_may_frame_the_page(framed: Callable[[str], Framed]) -> None:
