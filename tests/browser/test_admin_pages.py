@@ -68,6 +68,13 @@ AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.m
 VIOLATIONS = """async () => (await axe.run()).violations
   .map(one => one.id + ": " + one.nodes.map(node => node.html.slice(0, 120)).join(" | "))"""
 
+#: An item as shops have them: as long as a title may be, and an SKU from right to left.
+STRANGE = {"title": "y" * 255, "sku": "\u0642\u0645\u064a\u0635-\u0661", "given_back": "1.00"}
+
+#: Names from right to left would turn round the amounts beside them.
+TURNING = """() => [...document.querySelectorAll("code")]
+  .filter(one => getComputedStyle(one).unicodeBidi !== "isolate").map(one => one.outerHTML)"""
+
 NAMELESS = """() => [...document.querySelectorAll("input:not([type=hidden]), select, textarea")]
   .filter(box => !box.labels.length).map(box => box.name)"""
 
@@ -205,7 +212,7 @@ def test_every_page_fits_is_named_and_can_be_read(
         number="1001",
         verdict="attention",
         reason="invalid_field",
-        evidence=EVIDENCE,
+        evidence={**EVIDENCE, "items": [*EVIDENCE["items"], {**EVIDENCE["items"][0], **STRANGE}]},
         carrier="cart_attribute",
         click_id="x" * 64,
         net_minor=123456789012,
@@ -256,6 +263,7 @@ def check(page: Page, language: str = "en") -> None:
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(TURNING) == []
     assert page.evaluate(CONTRAST) == []
     assert page.evaluate("document.documentElement.lang") == language
     if AXE.exists():
