@@ -666,3 +666,10 @@ def test_the_schema_is_a_part_of_shopifys(version: str) -> None:
                 assert taken.default_value == other.fields[field].args[argument].default_value, (
                     f"{name}.{field}"
                 )
+
+
+def test_the_page_of_apps_leads_to_the_apps_installation(admin: RunningAdmin) -> None:
+    admin.store.app_url = "http://app.test"
+    page = requests.get(f"{admin.url}/{admin.store.domain}/admin", timeout=5)
+    assert f'href="http://app.test/shopify/install?shop={admin.store.domain}"' in page.text
+    assert requests.get(f"{admin.url}/nobody.myshopify.com/admin", timeout=5).status_code == 404

@@ -16,7 +16,9 @@ from impact_app.ledger.tables import acts, conversions, orders, trials
 from impact_app.simulator.network import RunningNetwork
 from impact_app.simulator.saleor.server import PretendSaleor
 from impact_app.simulator.shopify.deliveries import headers
+from impact_app.simulator.shopify.oauth import id_token
 from impact_app.simulator.shopify.orders import LineSpec, OrderSpec, encode, order_body
+from impact_app.simulator.shopify.store import PretendStore
 from impact_app.web.trial import _LINK_LIMIT
 from impact_app.wiring import Services
 from tests.web.conftest import (
@@ -319,3 +321,24 @@ def test_a_saleor_shop_is_asked_for_its_storefront(
     assert "connect-src 'self'" in live.headers["Content-Security-Policy"]
     with services.database.read() as connection:
         assert connection.execute(orders.select()).all() == []
+
+
+def test_inside_shopify_the_page_asks_again_with_what_its_address_carries(
+    client: FlaskClient, services: Services, pretend: PretendStore
+) -> None:
+    """No cookie, no header: the ticket in the address is the proof, and a stale one shows nothing."""
+    services.tokens.connected_store(pretend.domain, id_token(pretend))
+    proof = {"id_token": id_token(pretend)}
+    page = page_of(client.get("/shopify/trial", query_string=proof, headers=HTML))
+    sent = {**page.fields, "act": "begin", "link": f"https://{pretend.domain}/"}
+    answer = client.post("/shopify/trial", data=sent, headers=HTML)
+    assert answer.status_code == 303
+    begun = client.get(answer.headers["Location"], headers=HTML)
+    live = next(given for _, given in page_of(begun).tags if given.get("id") == "live")
+    assert "connect-src 'self'" in begun.headers["Content-Security-Policy"]
+    fresh = client.get(str(live["data-live"]), headers=HTML)
+    assert fresh.status_code == 200
+    assert next(given for _, given in page_of(fresh).tags if given.get("id") == "live")["data-live"]
+    bare = client.get("/shopify/trial", headers=HTML)
+    assert bare.status_code == 303
+    assert "data-live" not in bare.text
