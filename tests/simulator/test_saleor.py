@@ -150,3 +150,12 @@ def test_a_field_it_does_not_know_is_a_bad_request(saleor: PretendSaleor) -> Non
 def test_amounts_leave_as_numbers_and_units() -> None:
     node = order(OrderSpec(lines=(LineSpec(price=D("0.1")), LineSpec(price=D("0.2")))))
     assert json.loads(encode(node))["subtotal"]["net"]["amount"] == 0.3
+
+
+def test_an_odd_cent_never_takes_a_line_below_nothing() -> None:
+    """3 x 0.33 less 0.50: each bears 0.17, in all a cent too much, which a free gift cannot give back."""
+    lines = (*[LineSpec(price=D("0.33"))] * 3, LineSpec(price=D(5), is_gift=True))
+    made = order(OrderSpec(lines=lines, discounts=(DiscountSpec(amount=D("0.50")),)))
+    nets = [line["totalPrice"]["net"]["amount"] for line in made["lines"]]
+    assert nets == [D("0.16"), D("0.16"), D("0.17"), D(0)]
+    assert sum(nets) == 3 * D("0.33") - D("0.50")

@@ -21,7 +21,10 @@ _DIGITS = {"JPY": 0, "KRW": 0, "KWD": 3}
 
 @dataclass(frozen=True, slots=True)
 class LineSpec:
-    """A line: `price` of a unit as entered, `sale` what a catalogue promotion takes off each."""
+    """A line: `price` of a unit as entered, `sale` what a catalogue promotion takes off each.
+
+    `tax_rate` None: the order's. Each tax class has its own.
+    """
 
     name: str = "Blue Hoodie"
     price: Decimal = Decimal("35.00")
@@ -34,6 +37,7 @@ class LineSpec:
     kind: str = "NORMAL"
     category: tuple[str, ...] = ("Apparel", "Sweatshirts")
     metadata: tuple[tuple[str, str], ...] = ()
+    tax_rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def order(spec: OrderSpec) -> Body:
     lines = _priced(spec)
     subtotal = _added([line["totalPrice"] for line in lines], spec)
     shipping_free = any(one.kind == "SHIPPING" for one in spec.discounts)
-    shipping = _taxed(Decimal(0) if shipping_free else spec.shipping, spec)
+    shipping = _taxed(Decimal(0) if shipping_free else spec.shipping, spec, spec.tax_rate)
     total = _added([subtotal, shipping], spec, less=spec.gift_card)
     gross = total["gross"]["amount"]
     charged = gross if spec.charged is None else spec.charged
@@ -179,15 +183,19 @@ def _off(one: DiscountSpec, base: Decimal, units: int, spec: OrderSpec) -> Decim
 
 
 def _spread(one: DiscountSpec, left: list[Decimal], spec: OrderSpec) -> list[Decimal]:
+    """The lines' shares; the odd cent goes to the last line, and where it costs too little, to one before."""
     whole = sum(left)
     amount = min(whole, _off(one, Decimal(whole), 1, spec))
     parts = [rounded(amount * each / whole, spec.currency) if whole else Decimal(0) for each in left]
-    parts[-1] += amount - sum(parts)
+    for at in reversed(range(len(parts))):
+        odd = amount - sum(parts)
+        parts[at] = min(left[at], max(Decimal(0), parts[at] + odd))
     return parts
 
 
 def _line(at: int, line: LineSpec, spec: OrderSpec, *, total: Decimal, sale: Decimal, own: Decimal) -> Body:
     variant = global_id("ProductVariant", line.variant + at)
+    rate = spec.tax_rate if line.tax_rate is None else line.tax_rate
     code = next((one.code for one in spec.discounts if at in one.lines), None)
     kind = "ORDER_PROMOTION" if line.is_gift else "PROMOTION"
     listed = [
@@ -206,13 +214,13 @@ def _line(at: int, line: LineSpec, spec: OrderSpec, *, total: Decimal, sale: Dec
         "productVariantId": variant,
         "quantity": line.quantity,
         "isGift": line.is_gift,
-        "taxRate": spec.tax_rate,
+        "taxRate": rate,
         "voucherCode": code if own else None,
         "saleId": global_id("Sale", 1) if line.sale else None,
-        "unitPrice": _taxed(rounded(total / line.quantity, spec.currency), spec),
-        "undiscountedUnitPrice": _taxed(line.price, spec),
-        "totalPrice": _taxed(total, spec),
-        "undiscountedTotalPrice": _taxed(line.price * line.quantity, spec),
+        "unitPrice": _taxed(rounded(total / line.quantity, spec.currency), spec, rate),
+        "undiscountedUnitPrice": _taxed(line.price, spec, rate),
+        "totalPrice": _taxed(total, spec, rate),
+        "undiscountedTotalPrice": _taxed(line.price * line.quantity, spec, rate),
         "discounts": listed if sale else [],
         "metadata": [{"key": key, "value": value} for key, value in line.metadata],
         "variant": {
@@ -283,11 +291,11 @@ def _channel(spec: OrderSpec) -> Body:
     }
 
 
-def _taxed(entered: Decimal, spec: OrderSpec) -> Body:
+def _taxed(entered: Decimal, spec: OrderSpec, rate: Decimal) -> Body:
     if spec.with_tax:
-        gross, net = entered, rounded(entered / (1 + spec.tax_rate), spec.currency)
+        gross, net = entered, rounded(entered / (1 + rate), spec.currency)
     else:
-        gross, net = rounded(entered * (1 + spec.tax_rate), spec.currency), entered
+        gross, net = rounded(entered * (1 + rate), spec.currency), entered
     return _both(gross, net, spec)
 
 
