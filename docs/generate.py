@@ -22,6 +22,9 @@ from impact_app.domain.reasons import EXPLANATIONS, Explanation, Reason, Verdict
 from impact_app.domain.rules import RULES, RuleEntry, Rules, default_text  # noqa: E402
 from impact_app.pipeline.preview import preview  # noqa: E402
 from impact_app.stores.shopify.reading import read  # noqa: E402
+from impact_app.web.alerts_form import CHANNEL_FIELDS  # noqa: E402
+from impact_app.web.help import FIELDS  # noqa: E402
+from impact_app.web.settings import ACCOUNT_FIELDS  # noqa: E402
 
 EXAMPLE = ROOT / "docs" / "developers" / "example-order.json"
 
@@ -66,6 +69,22 @@ def _of_verdict(verdict: Verdict | None) -> str:
 
 def _reason(reason: Reason, told: Explanation) -> str:
     return f"| `{reason.value}` | {told.happened} | {told.next} | {_ACTORS[told.actor]} |"
+
+
+def fields() -> str:
+    """Every box that is no rule: its page, its label and its paragraph."""
+    told: dict[str, list[tuple[str, str]]] = {
+        "Setup and settings": [(one.title, one.help) for one in ACCOUNT_FIELDS],
+        "Alerts": [(one.title, one.help) for one in CHANNEL_FIELDS],
+    }
+    for page, boxes in FIELDS.items():
+        told.setdefault(page, []).extend((one.title, one.help) for one in boxes)
+    return "\n\n".join(_boxes(page, lines) for page, lines in told.items())
+
+
+def _boxes(page: str, lines: list[tuple[str, str]]) -> str:
+    rows = (f"| {title} | {text} |" for title, text in lines)
+    return "\n".join((f"## {page}", "", "| box | what it is for |", "|---|---|", *rows))
 
 
 def example_order() -> str:
@@ -114,6 +133,7 @@ def _fenced(language: str, text: str) -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     "rules": rules,
     "reasons": reasons,
+    "fields": fields,
     "example order": example_order,
     "example preview": example_preview,
     "example change": example_change,

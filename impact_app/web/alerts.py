@@ -11,6 +11,7 @@ from impact_app.ledger.channels import Settings
 from impact_app.pipeline.messages import NotSent
 from impact_app.web.access import here, services
 from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS, ChannelsForm, stored, submitted
+from impact_app.web.help import REMOVE_WEBHOOK
 from impact_app.web.pages import Notice, pages
 
 log = structlog.get_logger()
@@ -83,6 +84,7 @@ def _alerts(form: ChannelsForm, notice: Notice | None, came: list[tuple[str, str
         ended=line.alerts.ended(store.id),
         form=form,
         fields={one.name: one for one in CHANNEL_FIELDS},
+        remove=REMOVE_WEBHOOK,
         digests=DIGESTS,
         channels=_channels(),
         can_mail=line.config.mail is not None,

@@ -32,6 +32,7 @@ from impact_app.domain.verification import ERROR_REASONS
 from impact_app.pipeline.by_hand import ACTED_ON
 from impact_app.web.alerts_form import CHANNEL_FIELDS, DIGESTS
 from impact_app.web.errors import SENTENCES, TITLES
+from impact_app.web.help import FIELDS
 from impact_app.web.language import LANGUAGES
 from impact_app.web.orders import DOINGS
 from impact_app.web.orders_filter import FAULTS, REVERSED
@@ -87,6 +88,8 @@ def _of_tables() -> Iterator[tuple[str, str]]:
         yield from (("settings", text) for text in (one.title, one.help, one.wrong))
     for meaning in CAUSES.values():
         yield from (("alerts", text) for text in (meaning.title, meaning.meaning, meaning.act, meaning.ends))
+    for fields in FIELDS.values():
+        yield from (("help", text) for one in fields for text in (one.title, one.help))
     for box in CHANNEL_FIELDS:
         yield from (("alerts", text) for text in (box.title, box.help, box.wrong))
     yield from (("settings", text) for text in (*REFUSED.values(), *UNREADABLE.values()))

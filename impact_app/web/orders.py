@@ -17,6 +17,7 @@ from impact_app.ledger.orders import OrderFile, OrderSummary
 from impact_app.pipeline.by_hand import Refused
 from impact_app.web.access import LARGEST_ID, here, page_address, services
 from impact_app.web.arithmetic import items
+from impact_app.web.help import FILTER_FIELDS
 from impact_app.web.orders_filter import FilterForm, asked, plain
 from impact_app.web.pages import Notice, pages
 from impact_app.web.spreadsheet import spreadsheet
@@ -88,6 +89,7 @@ def orders() -> tuple[str, int]:
         all_orders=sum(counts.values()),
         partners=services().orders.partners(here().store.id),
         form=form,
+        fields={one.name: one for one in FILTER_FIELDS},
         given=form.texts,
         is_first="before" not in request.args,
     )

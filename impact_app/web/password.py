@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 
 from impact_app.web.access import is_signed_in, same_origin_path, services, sign_in
 from impact_app.web.csrf import check_form, form_token
+from impact_app.web.help import PASSWORD
 
 log = structlog.get_logger()
 
@@ -103,7 +104,7 @@ def logout() -> Response:
 
 def _form(fault: str = "") -> str:
     wanted = same_origin_path(request.values.get("next")) or ""
-    return render_template("login.html", fault=fault, next=wanted, csrf_token=form_token())
+    return render_template("login.html", password=PASSWORD, fault=fault, next=wanted, csrf_token=form_token())
 
 
 def _doorkeeper() -> Doorkeeper:

@@ -16,6 +16,7 @@ from impact_app.domain.trial import LIGHTS, Trial, click_in
 from impact_app.ledger.stores import Store
 from impact_app.pipeline.by_hand import Refused
 from impact_app.web.access import here, services
+from impact_app.web.help import TRIAL_LINK
 from impact_app.web.pages import Notice, pages
 
 log = structlog.get_logger()
@@ -128,6 +129,7 @@ def _trial(notice: Notice | None, link: str = "", fault: str = "") -> str:
         every=_SOON if age < _LATER_AFTER else _LATER,
         link=link or _first_page(store, followed.trial if followed else None),
         fault=fault,
+        link_field=TRIAL_LINK,
         again=gettext("Begin another test") if followed else gettext("Make the test link"),
     )
 
