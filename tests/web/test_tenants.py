@@ -5,12 +5,14 @@ Every route behind each door is tried by the owner, a colleague, strangers and a
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -253,9 +255,61 @@ def embedded_platform(
             "nobody": by(""),
             "expired": by(id_token(pretend, age=timedelta(minutes=5))),
             "forged": by(id_token(pretend, secret="shpss_somebody_else_0123456789abcdef")),
-            "another app": by(id_token(pretend, aud="another-app")),
+            **{name: by(token) for name, token in refused_tokens(pretend).items()},
         },
     )
+
+
+def refused_tokens(shop: PretendStore) -> dict[str, str]:
+    """Session tokens that prove nothing, though most name the right shop, user and app."""
+    good = id_token(shop)
+    claims = jwt.decode(good, options={"verify_signature": False})
+    head, _, signature = good.split(".")
+    others = id_token(PretendStore(domain=THEIRS[0], client_secret=SECRET, now=shop.now))
+    deep = base64.urlsafe_b64encode(b'{"alg":"HS256","x":' + b"[" * 2000 + b"]" * 2000 + b"}")
+    return {
+        "another app": id_token(shop, aud="another-app"),
+        "not yet valid": id_token(shop, age=-timedelta(minutes=5)),
+        "made later": id_token(shop, iat=int((shop.now() + timedelta(minutes=5)).timestamp())),
+        "no end": id_token(shop, exp=None),
+        "another shop's admin": id_token(shop, iss=f"https://{THEIRS[0]}/admin"),
+        "no shop": id_token(shop, dest="https://evil.example", iss="https://evil.example/admin"),
+        "no signature": good.rpartition(".")[0] + ".",
+        "another's claims": ".".join((head, others.split(".")[1], signature)),
+        "alg none": jwt.encode(claims, None, algorithm="none"),  # type: ignore[arg-type]
+        "alg HS512": jwt.encode(claims, SECRET * 2, algorithm="HS512"),
+        "nonsense": "x",
+        "too deep": ".".join((deep.decode().rstrip("="), head, signature)),
+    }
+
+
+def test_each_embedded_route_has_a_stale_session_renewed(
+    app: Flask, client: FlaskClient, services: Services, embedded_platform: Platform, pretend: PretendStore
+) -> None:
+    """A script is told to ask again, a page comes back by way of App Bridge, and a form stops."""
+    before = everything(services)
+    refused = {"expired": id_token(pretend, age=timedelta(minutes=5)), **refused_tokens(pretend)}
+    aimed = {"store_id": embedded_platform.mine.id, "order_key": embedded_platform.my_key}
+    for (method, name), path in sorted(pages_of(app, "embedded", **aimed).items()):
+        data = WRONG if method == "POST" else None
+        for kind, token in refused.items():
+            bearer = {"Authorization": f"Bearer {token}"}
+            script = client.open(path, method=method, headers=bearer, data=data)
+            assert script.status_code == 401, (name, kind)
+            assert script.headers["X-Shopify-Retry-Invalid-Session-Request"] == "1", (name, kind)
+        if method == "POST":
+            form = client.post(path, data={**WRONG, "ticket": "x"}, headers=HTML)
+            assert (form.status_code, form.mimetype) == (401, "text/html"), name
+            continue
+        wanted = {"id_token": refused["expired"], "shop": pretend.domain, "kept": "1"}
+        page = client.get(path, query_string=wanted, headers=HTML)
+        assert page.status_code == 303, name
+        place = urlsplit(page.headers["Location"])
+        (back,) = parse_qs(place.query)["shopify-reload"]
+        assert (place.path, urlsplit(back).path) == ("/shopify/session-token", path), name
+        assert parse_qs(urlsplit(back).query)["kept"] == ["1"]
+        assert "id_token" not in back
+    assert everything(services) == before
 
 
 @pytest.fixture
