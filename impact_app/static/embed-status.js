@@ -1,9 +1,9 @@
-// Says whether the app embed is on, which Shopify's App Bridge alone knows: to the reader, and to the app.
+// Says whether the app embed is on, which Shopify's App Bridge knows at once: to the reader, and to the app.
 (async () => {
   const place = document.getElementById('embed-status');
   const bridge = window.shopify;
   if (!place || !bridge || !bridge.app || !bridge.app.extensions) return;
-  let status = 'unknown';
+  let status;
   try {
     const found = (await bridge.app.extensions())
       .filter(({ type }) => type === 'theme_app_extension')
@@ -11,11 +11,12 @@
       .find(({ handle }) => handle === place.dataset.embed);
     status = found ? found.status : 'unavailable';
   } catch {
-    // Without an answer the page goes on saying that it is not known.
+    // Without an answer the page goes on saying what the app knows.
+    return;
   }
   for (const line of place.querySelectorAll('[data-status]')) line.hidden = line.dataset.status !== status;
   const form = document.getElementById('embed-report');
-  if (!form || status === 'unknown' || status === place.dataset.known) return;
+  if (!form || status === place.dataset.known) return;
   const body = new URLSearchParams(new FormData(form));
   body.set('embed', status);
   const answer = await fetch(form.action, { method: 'POST', body }).catch(() => null);

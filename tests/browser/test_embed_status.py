@@ -51,7 +51,7 @@ def framed(admin: Admin, context: BrowserContext, page_name: str, answer: str) -
         (_listed("available"), "Switch the script on in your theme, and save."),
         (_listed("unavailable"), "Your published theme does not offer the script."),
         ("return []", "Your published theme does not offer the script."),
-        ("throw new Error('no')", "Only Shopify's admin tells whether the script is on."),
+        ("throw new Error('no')", "Nobody has told yet whether the script is on."),
     ],
 )
 def test_the_page_says_what_app_bridge_tells(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 
+from impact_app.domain.embed import Switch
 from impact_app.ledger.stores import Store
 from impact_app.stores.shopify.storefront import EMBED
 from impact_app.wiring import Services
@@ -34,6 +36,21 @@ def test_without_app_bridge_the_embeds_state_is_not_known(signed_in: FlaskClient
     lines = {got["data-status"]: "hidden" in got for _, got in page.tags if "data-status" in got}
     assert lines == {"active": True, "available": True, "unavailable": True, "unknown": False}
     assert not [got for tag, got in page.tags if tag == "script"]
+
+
+@pytest.mark.parametrize(("is_on", "says"), [(True, "active"), (False, "available")])
+def test_what_the_theme_says_of_the_embed_is_shown_with_its_time(
+    signed_in: FlaskClient, store: Store, services: Services, clock: FixedClock, is_on: bool, says: str
+) -> None:
+    services.stores.looked(store.id, Switch("gid://shopify/OnlineStoreTheme/1", is_on), clock())
+    page = shown(signed_in, store)
+    lines = {got["data-status"] for _, got in page.tags if "data-status" in got and "hidden" not in got}
+    assert lines == {says}
+    word = "On" if is_on else "Off"
+    assert f"{word}, by the published theme's settings; read 20 Nov 2026, 12:00 UTC." in page.text
+    fault = "The published theme's settings cannot be read."
+    services.stores.not_looked(store.id, fault)
+    assert fault in shown(signed_in, store).text
 
 
 def test_a_connected_pixel_is_shown(
