@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from impact_app.domain.alerts import Hour
 from impact_app.domain.overview import NOT_FROM_A_VISIT, Capture, Total
 from impact_app.domain.reasons import Reason, Verdict
+from impact_app.ledger.codec import reported_from
 from impact_app.ledger.database import Database
 from impact_app.ledger.outbox import held_reason
 from impact_app.ledger.tables import conversions, deliveries, orders
@@ -36,11 +37,29 @@ class Watch:
         return self._orders(store_id, orders.c.placed_at.between(since, until), sa.not_(reported))
 
     def being_locked(self, store_id: int, since: datetime, until: datetime) -> Total:
-        """Reported orders whose change waits or is held up, and that are locked in this time."""
-        locked = sa.exists().where(
-            conversions.c.order_row_id == orders.c.id, conversions.c.locking_date.between(since, until)
+        """Reported orders whose change waits or is held up, and that are locked in this time.
+
+        Their money is what would be changed: what impact.com holds apart from what the order is worth.
+        """
+        locked = conversions.alias()
+        is_near = sa.exists().where(
+            locked.c.order_row_id == orders.c.id, locked.c.locking_date.between(since, until)
         )
-        return self._orders(store_id, locked)
+        query = (
+            sa.select(orders.c.id, orders.c.net_minor, orders.c.currency, conversions.c.reported)
+            .join(conversions, conversions.c.order_row_id == orders.c.id)
+            .where(orders.c.store_id == store_id, _UNSENT, is_near)
+        )
+        apart: dict[int, tuple[str, int]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                held = reported_from(row.reported).amount.rounded().minor
+                before = apart.get(row.id, (row.currency, -(row.net_minor or 0)))[1]
+                apart[row.id] = row.currency, before + held
+        money: dict[str, int] = {}
+        for currency, minor in apart.values():
+            money[currency] = money.get(currency, 0) + abs(minor)
+        return Total(len(apart), dict(sorted(money.items())))
 
     def last_delivery(self, platform: str, domain: str, since: datetime) -> datetime | None:
         """When the platform last delivered anything, None where that is before `since`."""

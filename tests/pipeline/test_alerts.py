@@ -16,11 +16,14 @@ from structlog.testing import capture_logs
 from impact_app.config import Config
 from impact_app.domain.alerts import Cause
 from impact_app.domain.messages import Digest
+from impact_app.domain.plan import Reported
 from impact_app.ledger import alerts as alert_rows
+from impact_app.ledger.codec import reported_value
 from impact_app.ledger.messages import LEASE
 from impact_app.ledger.stores import Store
 from impact_app.ledger.tables import alerts, channels, conversions, deliveries, messages, orders, stores
 from impact_app.simulator.shopify.admin import RunningAdmin, running_admin
+from impact_app.simulator.shopify.orders import refund
 from impact_app.simulator.shopify.store import PretendStore
 from impact_app.stores.shopify.install import SCOPES
 from impact_app.stores.shopify.storefront import EMBED
@@ -260,7 +263,7 @@ def test_orders_near_the_age_limit_and_the_locking_date(bench: Bench, mailbox: M
                 account_sid="IR1",
                 event_type_id="1",
                 network_order_id="1",
-                reported={},
+                reported=reported_value(Reported("1", "1", "1", "EUR", ())),
                 accepted_at=now,
                 changed_at=now,
                 locking_date=now + timedelta(days=2),
@@ -269,7 +272,7 @@ def test_orders_near_the_age_limit_and_the_locking_date(bench: Bench, mailbox: M
 
     assert look(bench) == 2
     told = {mail["Subject"].split(": ")[1]: text_of(mail) for mail in mailbox.mails}
-    # two of 50.00, and one of 50.00
+    # two of 50.00, and one of 50.00 of which impact.com holds nothing
     assert (
         "2 orders, 100.00 EUR: the 88 days end" in told["Orders are about to become too old to be reported"]
     )
@@ -279,6 +282,45 @@ def test_orders_near_the_age_limit_and_the_locking_date(bench: Bench, mailbox: M
     with bench.line.database.write() as connection:
         connection.execute(orders.update().values(verdict="reported", reason="accepted"))
     assert look(bench) == 2
+    assert causes(bench, store) == []
+
+
+@both_databases
+def test_limits_are_told_of_orders_as_the_line_leaves_them(bench: Bench, mailbox: Mailbox) -> None:
+    """One that impact.com did not take in time, and one whose refund it did not."""
+    store = bench.connect()
+    tell(bench, store, ANN)
+    bench.network.faults.script("500_before")
+    late = bench.pay(processed_at=bench.clock() - timedelta(days=82))
+    bench.run()
+    assert bench.verdict(late) == ("waiting", "server_error")
+    assert look(bench) == 1
+    # one order of 100.00
+    assert "1 order, 100.00 USD: the 88 days end within 7 days." in text_of(mailbox.mails[0])
+    bench.clock.advance(hours=1)
+    bench.run()
+    assert look(bench) == 1
+    assert mailbox.subjects[1].startswith(f"{SHOP}: over: ")
+
+    body = bench.pay()
+    bench.run()
+    bench.clock.advance(hours=7)
+    bench.line.verifier.drain(bench.turn)
+    (locked,) = [
+        one.locking_date for one in bench.rows(conversions) if one.network_order_id == str(body["id"])
+    ]
+    bench.clock.now = locked - timedelta(days=2)
+    _, less = refund(body, {body["line_items"][0]["id"]: 1}, at=bench.clock())
+    bench.network.faults.script("500_before")
+    bench.deliver_body("orders/updated", less)
+    bench.run()
+    assert bench.verdict(body) == ("waiting", "server_error")
+    assert look(bench) == 1
+    # impact.com holds 100.00 of what was all given back
+    assert "1 order, 100.00 USD: impact.com locks them within 3 days." in text_of(mailbox.mails[2])
+    bench.clock.advance(hours=1)
+    bench.run()
+    assert look(bench) == 1
     assert causes(bench, store) == []
 
 
