@@ -25,7 +25,7 @@ from impact_app.domain.rules import Rules
 class LineFigures:
     """One line's money on one side, for the units kept. subtotal - discount = net.
 
-    given_back   this line's share of money refunded without items; contains tax where prices do
+    given_back   this line's share of money refunded without items; contains tax where prices or the net do
     """
 
     line: Line
@@ -65,19 +65,29 @@ def line_figures(order: Order, rules: Rules) -> list[LineFigures]:
 def _spread(order: Order, figures: list[LineFigures], rules: Rules) -> list[LineFigures]:
     """Money refunded without items, shared among the lines that count by what was paid for them.
 
-    The shares add up to the smallest unit. What exceeds these lines was given back for something else.
+    Tax was paid too where it is in prices or counts beside them. The shares add up to the smallest unit.
+    What exceeds these lines was given back for something else.
     """
-    if order.given_back is None:
-        return figures
-    at = [place for place, item in enumerate(figures) if item.included and item.value.amount > 0]
-    worth = total((figures[place].value for place in at), order.currency_on(rules.money))
-    back = order.given_back.on(rules.money).rounded()
+    back = _back(order, rules)
+    contained = order.prices_include_tax
+    paid = [item.value if contained else item.net for item in figures]
+    at = [place for place, item in enumerate(figures) if item.included and paid[place].amount > 0]
+    worth = total((paid[place] for place in at), back.currency)
     back = worth if worth < back else back
     if back.amount > 0 and back.fits:
-        weights = [figures[place].value.amount for place in at]
+        weights = [paid[place].amount for place in at]
         for place, part in zip(at, share(back, weights), strict=True):
-            figures[place] = _less(figures[place], part, contained=order.prices_include_tax)
+            figures[place] = _less(figures[place], part, contained=contained)
     return figures
+
+
+def _back(order: Order, rules: Rules) -> Money:
+    """What was refunded without items, in the terms of what is reported where prices contain no tax."""
+    parts = [order.given_back]
+    if "tax" in rules.include and not order.prices_include_tax:
+        parts.append(order.given_back_tax)
+    told = (part.on(rules.money) for part in parts if part is not None)
+    return total(told, order.currency_on(rules.money)).rounded()
 
 
 def _less(item: LineFigures, part: Money, *, contained: bool) -> LineFigures:

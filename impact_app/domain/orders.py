@@ -144,6 +144,7 @@ class Order:
     cancel_code        "fraud" or another word of the platform; "" while not cancelled
     given_back         money refunded that no item or shipping accounts for; contains tax where prices do;
                        None where the platform does not say
+    given_back_tax     the tax refunded on top of it, where prices contain none; None where not told apart
     """
 
     platform: str
@@ -175,6 +176,7 @@ class Order:
     attributes: tuple[tuple[str, str], ...]
     landing_url: str
     given_back: Amount | None = None
+    given_back_tax: Amount | None = None
     checkout_token: str = ""
     cart_token: str = ""
     visits: tuple[str, ...] = ()

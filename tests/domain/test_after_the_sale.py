@@ -251,6 +251,15 @@ def test_what_is_given_back_with_tax_reported_is_taken_off_as_it_is() -> None:
         assert sent["Amount"] == f"{D('119.00') - D('11.90')}"
 
 
+def test_what_is_given_back_may_be_more_than_the_price_without_its_tax() -> None:
+    """100.00 and 19.00 of tax on top: 110.00 back leaves 9.00, of two lines 4.50 each."""
+    raw = body(line("50.00", 1, "A", tax="0.19"), line("50.00", 1, "B", tax="0.19"), taxes_included=False)
+    after = read(refund(raw, adjustment=D("110.00"))[1])
+    step = asked(after, reported(read(raw), include="tax"), include="tax").step
+    assert isinstance(step, Modify)
+    assert [item.amount for item in step.items] == [money("59.50") - money("55.00")] * 2
+
+
 def test_an_amount_without_a_sign_is_given_back_where_the_refund_is_nothing_else() -> None:
     raw = two_lines()
     after = refund(raw, adjustment=D("10.00"))[1]

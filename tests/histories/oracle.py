@@ -214,13 +214,17 @@ def _handed_back(body: Body, side: str) -> int:
 
 
 def _spread(lines: list[_Line], back: int, *, contained: bool) -> None:
-    """Take `back` off the lines by what was paid for each: whole units, largest remainders first."""
-    lines = [line for line in lines if line.value > 0]
-    paid = sum(line.value for line in lines)
-    back = min(back, paid)
+    """Take `back` off the lines by what was paid for each: whole units, largest remainders first.
+
+    What was paid is the value where prices contain tax, else what counts of it, with tax where that counts.
+    """
+    worth = [(line, line.value if contained else line.net) for line in lines]
+    worth = [(line, paid) for line, paid in worth if paid > 0]
+    lines, whole = [line for line, _ in worth], sum(paid for _, paid in worth)
+    back = min(back, whole)
     if not back:
         return
-    exact = [Fraction(back * line.value, paid) for line in lines]
+    exact = [Fraction(back * paid, whole) for _, paid in worth]
     parts = [int(part) for part in exact]
     by_rest = sorted(range(len(lines)), key=lambda at: (parts[at] - exact[at], at))
     for at in by_rest[: back - sum(parts)]:

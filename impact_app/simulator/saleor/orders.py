@@ -402,6 +402,23 @@ def return_units(node: Body, units: dict[int, int], *, status: str = "RETURNED")
     return returned
 
 
+def edit(node: Body, spec: OrderSpec) -> Body:
+    """An order that staff have not confirmed, after they changed it to `spec`: all prices are made anew.
+
+    What was charged, given back and granted stays. Lines keep their places; new ones stand at the end.
+    """
+    made, kept = order(spec), later(node)
+    stays = (
+        "totalCharged",
+        "totalRefunded",
+        "totalGrantedRefund",
+        "grantedRefunds",
+        "fulfillments",
+        "updatedAt",
+    )
+    return settled({**made, **{name: kept[name] for name in stays}})
+
+
 def cancel(node: Body) -> Body:
     """The order after staff cancelled it; the money stays where it is."""
     return {**later(node), "status": "CANCELED"}

@@ -87,22 +87,22 @@ def given_back(body: OrderBody, currency: str) -> GivenBack:
     that nothing was named for is shipping where it is just what shipping cost.
     """
     units: Counter[str] = Counter()
-    missing, beyond, is_shipping = _missing(body), Decimal(0), False
+    missing, beyond, is_shipping, unsure = _missing(body), Decimal(0), False, Decimal(0)
     shipping = _shipping(body)
     for claim in sorted(_claims(body), key=lambda one: not one.is_certain):
-        worth = _cost(claim.units, body, currency) + (shipping if claim.is_shipping else 0)
+        cost, odd = _cost(claim.units, body, currency)
+        worth = cost + (shipping if claim.is_shipping else 0)
         amount = worth if claim.amount is None else claim.amount
-        # A unit's share of its line may be an odd cent more or less than what was paid back for it.
-        odd = Decimal(claim.units.total()).scaleb(-digits_of(currency))
         if missing > 0 and (claim.is_certain or amount - odd <= missing):
             units += claim.units
             is_shipping = is_shipping or claim.is_shipping
             beyond += amount - worth if amount - worth > odd else 0
             missing -= amount
-            missing = Decimal(0) if abs(missing) <= odd else missing
+            unsure += odd if claim.amount is None else 0
+    missing = missing if missing > unsure else Decimal(0)
     if missing > 0 and missing == shipping and not is_shipping:
         return GivenBack(units, True, beyond)
-    return GivenBack(units, is_shipping, beyond + max(Decimal(0), missing))
+    return GivenBack(units, is_shipping, beyond + missing)
 
 
 def _missing(body: OrderBody) -> Decimal:
@@ -142,14 +142,19 @@ def _counted(lines: Iterable[ReturnedLine] | None) -> Counter[str]:
     return counted
 
 
-def _cost(units: Counter[str], body: OrderBody, currency: str) -> Decimal:
-    """What the buyer paid for these units, with tax."""
-    cost = Decimal(0)
+def _cost(units: Counter[str], body: OrderBody, currency: str) -> tuple[Decimal, Decimal]:
+    """What the buyer paid for these units, with tax, and how much apart what was paid back may be.
+
+    Saleor pays units back at the price of one, which is rounded; a share of the line may be a cent off too.
+    """
+    digits, cost, odd = digits_of(currency), Decimal(0), Decimal(0)
     for line in body.lines:
-        if line.quantity and units[line.id]:
-            whole = value_of(line.total_price.gross, "totalPrice.gross")
-            cost += round_to(whole * units[line.id] / line.quantity, digits_of(currency))
-    return cost
+        whole, count = value_of(line.total_price.gross, "totalPrice.gross"), units[line.id]
+        if line.quantity and count and whole:
+            share = round_to(whole * count / line.quantity, digits)
+            cost += share
+            odd += abs(round_to(whole / line.quantity, digits) * count - share) + Decimal(1).scaleb(-digits)
+    return cost, odd
 
 
 def _shipping(body: OrderBody) -> Decimal:

@@ -146,6 +146,7 @@ class _Amounts:
 def _order(body: OrderBody) -> Order:
     amounts, found = _Amounts(body), _Discounts(body)
     back = given_back(body, amounts.currency)
+    beyond, beyond_tax = _beyond(body, amounts, back)
     key, placed = order_key(body.id, PLATFORM), moment(body.created)
     changed = moment(body.updated_at) if body.updated_at else placed
     return Order(
@@ -181,7 +182,8 @@ def _order(body: OrderBody) -> Order:
         # Only a server with permissions writes private metadata; anybody with the checkout's id the other.
         attributes=(*_pairs(body.private_metadata), *_pairs(body.metadata)),
         landing_url="",
-        given_back=_beyond(body, amounts, back),
+        given_back=beyond,
+        given_back_tax=beyond_tax,
     )
 
 
@@ -308,12 +310,13 @@ def _share(whole: Amount, units: int, quantity: int) -> Amount:
     return Amount(part, part)
 
 
-def _beyond(body: OrderBody, amounts: _Amounts, back: GivenBack) -> Amount:
-    """Money given back that nothing accounts for; without the tax in it where prices are entered so."""
+def _beyond(body: OrderBody, amounts: _Amounts, back: GivenBack) -> tuple[Amount, Amount]:
+    """Money given back that nothing accounts for, and the tax on top of it where prices contain none."""
     gross, net = value_of(body.subtotal.gross, "subtotal"), value_of(body.subtotal.net, "subtotal")
-    if amounts.include_tax or not gross:
-        return amounts.amount(back.beyond)
-    return Amount(*[Money(back.beyond * net / gross, amounts.currency).rounded()] * 2)
+    part = back.beyond
+    if gross and not amounts.include_tax:
+        part = Money(back.beyond * net / gross, amounts.currency).rounded().amount
+    return amounts.amount(part), amounts.amount(back.beyond - part)
 
 
 def _sku(line: LineBody) -> str:

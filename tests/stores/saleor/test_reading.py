@@ -318,6 +318,48 @@ def test_a_grant_that_keeps_a_fee_takes_the_units_alone() -> None:
     assert found.given_back.shop.amount == D(0)
 
 
+def test_an_amount_given_back_has_its_tax_where_tax_is_reported() -> None:
+    """100.00 and 19 % on top: 11.90 back is 10.00 and 1.90 of tax."""
+    sold = made(LineSpec(price=D(100)), shipping=D(0))
+    now = refund(sold, D("11.90"))
+    for include, left in (("none", D(100) - D(10)), ("tax", D(119) - D("11.90"))):
+        step = after(sold, now, include=include).step
+        assert isinstance(step, Modify)
+        assert [item.amount.amount for item in step.items] == [left]
+
+
+def test_money_beside_units_that_cost_nothing_is_no_rounding() -> None:
+    """A hoodie of 41.65 comes back with 50 free stickers, and 0.24 that was for nothing in particular."""
+    stickers = LineSpec("Sticker", D(0), 50, sku="STICKER", variant=900)
+    granted = grant(made(HOODIE, SHOES, stickers), {0: 1, 2: 50})
+    found = read_body(refund(refund(granted, D("41.65")), D("0.24")))
+    assert [line.kept for line in found.lines] == [1, 1, 0]
+    assert found.given_back is not None
+    assert found.given_back.shop.amount == round(D("0.24") / D("1.19"), 2)
+
+
+def test_a_cheap_unit_that_comes_back_after_many_is_no_rounding() -> None:
+    """50 pins of 0.10 come back, then a sticker of 0.30: 5.95 and 0.36 with tax. The shoes stay."""
+    sold = made(
+        SHOES, LineSpec("Pin", D("0.10"), 50, variant=900), LineSpec("Sticker", D("0.30"), variant=950)
+    )
+    gone = refund(grant(refund(grant(sold, {1: 50}), D("5.95")), {2: 1}), D("0.36"))
+    assert [line.kept for line in read_body(gone).lines] == [1, 0, 0]
+    returned = refund(return_units(refund(return_units(sold, {1: 50}), D("5.95")), {2: 1}), D("0.36"))
+    assert [line.kept for line in read_body(returned).lines] == [1, 0, 0]
+
+
+def test_units_are_paid_back_at_the_rounded_price_of_one() -> None:
+    """3 x 4.00 less 2.00 are 11.90 with tax; 3.97 each, so two are paid back with 7.94, and not 7.93."""
+    two_off = DiscountSpec(code="TWO", amount=D(2), once=True, lines=(0,))
+    returned = return_units(made(LineSpec(price=D(4), quantity=3), SHOES, discounts=(two_off,)), {0: 2})
+    for amount, beyond in ((2 * D("3.97"), D(0)), (2 * D("3.97") + D("1.19"), D("1.00"))):
+        found = read_body(refund(returned, amount))
+        assert [line.kept for line in found.lines] == [1, 1]
+        assert found.given_back is not None
+        assert abs(found.given_back.shop.amount - beyond) <= D("0.01")
+
+
 def test_what_was_paid_too_much_and_returned_is_no_refund() -> None:
     sold = made()
     assert after(sold, refund(charge(sold, D(5)), D(5))).reason is Reason.UNCHANGED
