@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import product
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from impact_app.domain.reasons import Reason
 from impact_app.domain.rules import read_rules
 from impact_app.stores.saleor.reading import read, read_order
 from impact_app.transports.api.request import call
+from tests.stores.saleor.books import Told, check_followed
 from tests.stores.saleor.recorded import ORDER_FILES, PAYLOADS, delivery
 
 D = Decimal
@@ -191,6 +194,47 @@ def test_a_refund_of_an_amount_lowers_the_items_by_its_net(before: str, after: s
     assert isinstance(found.step, Modify)
     net = round(D(refunded) / D("1.19"), 2)
     assert judged(sold, send="all").conversion.net.amount - found.conversion.net.amount == net
+
+
+_INCLUDED = ("none", "gift_cards", "tax", "shipping", "shipping,tax", "gift_cards,shipping,tax")
+
+
+def lives() -> list[list[tuple[Order, dict[str, Any]]]]:
+    """Each recorded order's states from the oldest on, with their bodies."""
+    found: dict[str, list[tuple[Order, dict[str, Any]]]] = {}
+    for name in ORDER_FILES:
+        order = order_of(name)
+        found.setdefault(order.key, []).append((order, delivery(name).order))
+    return [sorted(states, key=lambda one: one[0].changed_at) for states in found.values()]
+
+
+@pytest.mark.parametrize("include", _INCLUDED)
+def test_under_every_rule_the_books_follow_each_order(include: str) -> None:
+    """What the units kept and the shipping kept cost, less what was given back for neither."""
+    delivery(ORDER_FILES[0] if ORDER_FILES else "any")
+    counted = include.split(",")
+    side = "gross" if "tax" in counted else "net"
+    ways = product(("auto", "order", "item"), ("send", "skip"), ("spread", "leave"))
+    for (discounts, zero_items, amount_refunds), states in product(ways, lives()):
+        way = {"discounts": discounts, "zero_items": zero_items, "amount_refunds": amount_refunds}
+        told = Told(states[0][0].placed_at, include=include, **way)
+        for order, body in states:
+            check_followed(order, told.follow(order), told)
+            if order.payment is not Payment.PAID:
+                assert told.amount == 0
+                continue
+            kept = {line.id: line.kept for line in order.lines}
+            worth = D(0)
+            for line in body["lines"]:
+                worth += line["totalPrice"][side]["amount"] * kept[line["id"]] / line["quantity"]
+            if "shipping" in counted and order.extras:
+                worth += body["shippingPrice"][side]["amount"]
+            assert order.given_back is not None
+            assert order.given_back_tax is not None
+            if amount_refunds == "spread":
+                worth -= order.given_back.shop.amount
+                worth -= order.given_back_tax.shop.amount if side == "gross" else 0
+            assert told.amount == worth
 
 
 def test_a_full_refund_takes_the_conversion_back() -> None:
