@@ -46,7 +46,7 @@ def test_a_merchant_without_script_takes_the_steps_one_after_the_other(
     expect(page.get_by_role("status")).to_contain_text("Saved. impact.com accepts these credentials.")
     page.locator("#program summary").click()
     # The only program is chosen already, and so is the only event type.
-    expect(page.get_by_label("Program", exact=True)).to_have_value("1000")
+    expect(page.get_by_label("Campaign id")).to_have_value("1000")
     page.locator("#program").get_by_role("button", name="Save").click()
     page.locator("#event_type summary").click()
     expect(page.get_by_label("Event type id")).to_have_value("9876")

@@ -23,6 +23,7 @@ from impact_app.stores.shopify.install import (
     is_signed,
     read_callback,
 )
+from impact_app.web.language import register_language
 from impact_app.web.shopify_install import shopify_install
 from tests.stores.shopify.conftest import SECRET, FixedClock, Shop, shopify_config
 
@@ -60,7 +61,7 @@ def test_the_merchant_is_sent_to_the_consent_page_of_the_shop() -> None:
     assert (url.scheme, url.netloc, url.path) == ("https", SHOP, "/admin/oauth/authorize")
     assert parse_qs(url.query) == {
         "client_id": ["pretend-client-id"],
-        "scope": ["read_orders,read_products,write_pixels,read_customer_events"],
+        "scope": ["read_orders,read_products,read_themes,write_pixels,read_customer_events"],
         "redirect_uri": ["https://app.example/cb"],
         "state": ["s+/="],
     }
@@ -179,6 +180,7 @@ def services(shop: Shop) -> SimpleNamespace:
 def browser(services: SimpleNamespace) -> FlaskClient:
     app = Flask("install")
     app.extensions["impact"] = services
+    register_language(app)
     app.register_blueprint(shopify_install)
     return app.test_client()
 
